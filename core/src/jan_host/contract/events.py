@@ -1,0 +1,64 @@
+"""What happens in the host, for whoever subscribes: the API's event stream, extras."""
+
+from typing import Any
+
+import msgspec
+
+from jan_host.contract.model import ModelStatus
+
+
+class DownloadInfo(msgspec.Struct, kw_only=True):
+    """A download as ``GET /v1/downloads/{id}`` shows it."""
+
+    id: str
+    object: str = "download"
+    model: str
+    """The id that the model will have."""
+    origin: str
+    importer: str
+    status: str
+    """``running``, ``done``, ``failed`` or ``cancelled``."""
+    received: int = 0
+    """Bytes."""
+    total: int | None = None
+    """Bytes; ``None`` when unknown."""
+    created: int = 0
+    """Unix time in seconds."""
+    error: str | None = None
+
+
+class ModelEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="model.status"):
+    """A model changed its status."""
+
+    model: str
+    status: ModelStatus
+    reason: str | None = None
+
+
+class ModelProgressEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="model.progress"):
+    """A model is being loaded; `progress` goes from 0 to 1."""
+
+    model: str
+    progress: float
+
+
+class LibraryEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="library.changed"):
+    """Models came, went or changed on disk."""
+
+    models: list[str]
+
+
+class DownloadEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="download"):
+    """A download went on, ended or failed."""
+
+    download: DownloadInfo
+
+
+class ExtraEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="extra"):
+    """Something that a plugin tells."""
+
+    name: str
+    data: Any = None
+
+
+Event = ModelEvent | ModelProgressEvent | LibraryEvent | DownloadEvent | ExtraEvent

@@ -1,0 +1,102 @@
+"""Importers: from an origin (a URL, a name in a hub) to a plan of what to fetch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from jan_host.contract.engine import Footprint
+from jan_host.contract.model import Model
+
+
+class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A file that a plan brings.
+
+    Exactly one of `url` and `path` is given. With `member`, what is fetched is a zip archive
+    (a wheel is one) and the file is that member of it. `size` and `sha256` are of what is
+    fetched: of the archive, where there is one.
+    """
+
+    filename: str
+    """Relative to the model's folder, with forward slashes."""
+    url: str | None = None
+    path: Path | None = None
+    """A local file to copy."""
+    size: int | None = None
+    """Bytes."""
+    sha256: str | None = None
+    """Lower-case hex digits."""
+    member: str | None = None
+    headers: dict[str, str] = {}
+    """HTTP headers. A secret is written as ``env:NAME`` and read when the request is made."""
+
+
+class Variant(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One of the forms in which an origin offers its model, such as a quantization."""
+
+    name: str
+    size: int | None = None
+    """Bytes to download."""
+    description: str | None = None
+    footprint: Footprint | None = None
+    fits: bool | None = None
+    """Whether it fits into this machine's memory; ``None`` when unknown."""
+
+
+class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the user asked for beyond the origin."""
+
+    variant: str | None = None
+    id: str | None = None
+    memory: int = 0
+    """Bytes of memory that a model may use on this machine; 0 when unknown."""
+    estimate: Callable[[Model], Footprint] | None = None
+    """What a model would need, by its engine's own reckoning."""
+
+
+class ImportPlan(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an import will do: shown by a dry run, carried out by the host."""
+
+    origin: str
+    importer: str
+    model: Model
+    """The model.json to write; `model.sources` names the files of `assets`."""
+    assets: list[Asset]
+    variants: list[Variant] = []
+    variant: str | None = None
+    """The variant that this plan takes."""
+    reason: str | None = None
+    """Why that variant was taken, in words for the user."""
+    warnings: list[str] = []
+
+    def size(self) -> int | None:
+        """Bytes to download, or ``None`` when an asset's size is unknown."""
+        sizes = [asset.size for asset in self.assets]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+class Importer(ABC):
+    """Finds models somewhere. It only reads metadata; the host fetches the files."""
+
+    name: ClassVar[str]
+    """The ``import_format`` of a model.json, and the scheme in ``jan-host pull NAME:...``."""
+
+    def accepts(self, origin: str) -> bool:
+        """Whether an origin that names no importer is this importer's. Looks at the text alone."""
+        return False
+
+    @abstractmethod
+    async def resolve(self, origin: str, options: ImportOptions) -> ImportPlan:
+        """Find out what to fetch.
+
+        Args:
+            origin: What the user wrote, without the ``NAME:`` in front.
+            options: The variant and id asked for, and the machine's memory.
+
+        Raises:
+            OriginNotFoundError: There is nothing there.
+            ImportFailedError: Anything else that went wrong, in words for the user.
+        """
+

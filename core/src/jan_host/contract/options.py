@@ -1,0 +1,84 @@
+"""The options of a generation that chat and completion requests share.
+
+OpenAI's names where OpenAI has one, llama.cpp's names for what only local models do. ``None``
+always means "not asked for": the model's own `parameters` come next, then the engine's default.
+Each field's bounds are checked before a number reaches native code.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+NonNegative = Annotated[float, Meta(ge=0, le=1e6)]
+Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+
+
+class StreamOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """OpenAI's ``stream_options``."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What `ChatRequest` and `CompletionRequest` have in common."""
+
+    model: str | None = None
+    """The model's id; left out, the only running model."""
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    max_tokens: Count | None = None
+    min_tokens: Count | None = None
+    stop: str | list[str] | None = None
+    seed: Seed | None = None
+    """Below zero: a new seed for every request."""
+    user: str | None = None
+
+    temperature: Annotated[float, Meta(ge=0, le=100)] | None = None
+    """0 picks the most probable token every time."""
+    top_p: Probability | None = None
+    top_k: Count | None = None
+    """0 keeps the whole vocabulary."""
+    min_p: Probability | None = None
+    typical_p: Probability | None = None
+    top_n_sigma: Annotated[float, Meta(ge=-1, le=1e6)] | None = None
+    xtc_probability: Probability | None = None
+    xtc_threshold: Probability | None = None
+    dynatemp_range: NonNegative | None = None
+    dynatemp_exponent: NonNegative | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0, le=100)] | None = None
+    repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    """How many tokens the penalties look back; -1: the whole context."""
+    dry_multiplier: NonNegative | None = None
+    dry_base: NonNegative | None = None
+    dry_allowed_length: Count | None = None
+    dry_penalty_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    dry_sequence_breakers: Annotated[list[str], Meta(max_length=64)] | None = None
+    mirostat: Literal[0, 1, 2] | None = None
+    mirostat_tau: NonNegative | None = None
+    mirostat_eta: NonNegative | None = None
+    samplers: Annotated[list[str], Meta(max_length=32)] | None = None
+    """The samplers and their order, by llama.cpp's names; left out, the engine's default order."""
+    logit_bias: Annotated[dict[str, Bias], Meta(max_length=1024)] | None = None
+    """A token id, written as a string, to what is added to its logit; -100 forbids the token."""
+    ignore_eos: bool | None = None
+    grammar: str | None = None
+    """A GBNF or Lark grammar that the text must match."""
+    regex: str | None = None
+    """A regular expression that the text must match."""
+
+    extra: dict[str, Any] = msgspec.field(name="$extra", default_factory=dict)
+    """What the client sent and no field names: a remote engine passes it on."""
+
+    def stops(self) -> list[str]:
+        """The stop strings as a list, without empty ones."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return [text for text in given if text]

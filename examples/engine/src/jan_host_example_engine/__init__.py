@@ -1,0 +1,1 @@
+"""An example engine for jan-host, in pure Python."""

@@ -1,0 +1,1 @@
+"""An example extra for jan-host."""

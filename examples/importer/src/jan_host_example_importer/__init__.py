@@ -1,0 +1,1 @@
+"""An example importer for jan-host."""

@@ -1,0 +1,1 @@
+"""Importers of jan-host for model hubs: default, thebloke, janhq."""

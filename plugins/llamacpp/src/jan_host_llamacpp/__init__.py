@@ -1,0 +1,1 @@
+"""The llama.cpp engine of jan-host: GGUF models with continuous batching."""

@@ -1,0 +1,1 @@
+"""Remote OpenAI and Azure OpenAI models for jan-host."""
