@@ -1,0 +1,141 @@
+"""The sections of config.toml: one Struct for each, with the defaults, units and bounds of every setting."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1, le=2**40)]
+Seconds = Annotated[float, Meta(gt=0, le=1e7)]
+Pause = Annotated[float, Meta(ge=0, le=1e7)]
+Words = list[str]
+
+
+class ServerConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[server]``: where the host listens, who may call it, and how much a request may ask for."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1337
+    """0 takes a free port."""
+    api_keys: Words = []
+    """Any of these opens the API; write ``env:NAME`` or ``file:PATH`` in place of the key itself."""
+    allow_unauthenticated: bool = False
+    """Whether the host may listen beyond loopback without a key."""
+    allowed_hosts: Words = []
+    """Names that the Host header may have, beside the loopback ones and `host`."""
+    cors_origins: Words = []
+    """Origins of web pages that may call the API from a browser."""
+    max_body_bytes: Positive = 32 * 1024 * 1024
+    max_n: Positive = 16
+    """The most choices that one request may ask for."""
+    max_stops: Positive = 16
+    """The most stop strings in a request."""
+    max_stop_length: Positive = 1024
+    """The most characters in a stop string."""
+    max_tools: Positive = 128
+    max_schema_bytes: Positive = 256 * 1024
+    """The largest JSON schema, grammar or regular expression in a request."""
+    max_queue: Positive = 1024
+    """The most requests at once, waiting ones included; more get 429."""
+    body_timeout_seconds: Seconds = 30.0
+    """How long a request's head and body may take to arrive."""
+    drain_seconds: Pause = 30.0
+    """How long running requests may go on after the host was told to end."""
+
+
+class LibraryConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[library]``: where models lie, beside ``models/``."""
+
+    folders: Words = []
+    """Folders of models that are used in place and never written to."""
+
+
+class RuntimeConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[runtime]``: how models start, are watched, and stop."""
+
+    start_timeout_seconds: Seconds = 600.0
+    ping_seconds: Seconds = 2.0
+    """The time between two heartbeats of a worker."""
+    hang_seconds: Seconds = 30.0
+    """A worker that is silent for this long is ended."""
+    stop_seconds: Pause = 10.0
+    """How long the running requests of a model that is stopped may go on."""
+    cooldown_seconds: Pause = 2.0
+    """The pause after a failed start; it doubles with each further failure."""
+    cooldown_max_seconds: Pause = 300.0
+    max_waiting: Positive = 512
+    """The most requests that wait for one model; more get 429."""
+
+
+class DownloadsConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[downloads]``: nothing can be set yet."""
+
+
+class PluginsConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[plugins]``, without the plugins' own tables: those are `Config.plugin_settings`."""
+
+    disabled: Words = []
+    """Names of plugins that are not loaded."""
+
+
+class LoggingConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[logging]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(msgspec.Struct, kw_only=True, frozen=True):
+    """All settings of a host. `root` is absolute and holds everything that the host writes."""
+
+    root: Path
+    server: ServerConfig = ServerConfig()
+    library: LibraryConfig = LibraryConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    downloads: DownloadsConfig = DownloadsConfig()
+    logging: LoggingConfig = LoggingConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    plugin_settings: dict[str, dict[str, Any]] = {}
+    """The ``[plugins.NAME]`` tables by name, as they were read."""
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the host's own models lie."""
+        return self.root / "models"
+
+    @property
+    def library_folders(self) -> list[Path]:
+        """The folders of ``[library] folders``, absolute; ``~`` is the home, the rest is below `root`."""
+        return [self.root / Path(folder).expanduser() for folder in self.library.folders]
+
+    @property
+    def engines_folder(self) -> Path:
+        """Where the base settings of each engine lie: ``<engine>/engine.json``."""
+        return self.root / "engines"
+
+    @property
+    def downloads_folder(self) -> Path:
+        """Where partial files lie while they are fetched."""
+        return self.root / "downloads"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where logs go."""
+        return self.root / "logs"
+
+    @property
+    def plugin_data_folder(self) -> Path:
+        """The folder that holds each plugin's data folder."""
+        return self.root / "plugins"
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "server": ServerConfig,
+    "library": LibraryConfig,
+    "runtime": RuntimeConfig,
+    "downloads": DownloadsConfig,
+    "logging": LoggingConfig,
+    "plugins": PluginsConfig,
+}
+"""Each table of config.toml and its Struct."""
