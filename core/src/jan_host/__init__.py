@@ -98,7 +98,7 @@ from jan_host.contract.generation import (
     Usage,
 )
 from jan_host.contract.host import Host
-from jan_host.contract.importer import Asset, Importer, ImportOptions, ImportPlan, Variant
+from jan_host.contract.importer import Asset, Importer, ImportOptions, ImportPlan, PullRequest, Variant
 from jan_host.contract.model import Model, ModelInfo, ModelStatus, Source
 from jan_host.contract.options import GenerationOptions, StreamOptions
 from jan_host.contract.plugin import Command, EngineReport, PluginContext, PluginReport
@@ -192,6 +192,7 @@ __all__ = [
     "Progress",
     "PromptTokensDetails",
     "Prompts",
+    "PullRequest",
     "ProtocolError",
     "RefusalPart",
     "Reply",

@@ -52,8 +52,8 @@ class Extra(ABC):
         """The routes, asked for once, before the server starts; handlers keep the `host`."""
         return ()
 
-    async def start(self, host: Host) -> None:
+    async def start(self, host: Host) -> None:  # noqa: B027  # a choice, not a duty
         """Begin to work in the background; the server is about to accept requests."""
 
-    async def stop(self) -> None:
+    async def stop(self) -> None:  # noqa: B027  # as start
         """End what `start` began."""

@@ -45,6 +45,18 @@ class Variant(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether it fits into this machine's memory; ``None`` when unknown."""
 
 
+class PullRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What to bring: the body of ``POST /v1/models/pull`` and ``/v1/models/plan``."""
+
+    origin: str
+    """A URL, or a name that an importer knows; ``NAME:...`` names the importer."""
+    import_format: str | None = None
+    """The importer's name, in place of ``NAME:``."""
+    variant: str | None = None
+    id: str | None = None
+    """The id that the model shall have here."""
+
+
 class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the user asked for beyond the origin."""
 
@@ -99,4 +111,3 @@ class Importer(ABC):
             OriginNotFoundError: There is nothing there.
             ImportFailedError: Anything else that went wrong, in words for the user.
         """
-

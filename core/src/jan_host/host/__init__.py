@@ -1,0 +1,5 @@
+"""Composition: configuration, plugins, library, downloads and runtime become one object."""
+
+from jan_host.host.host import JanHost
+
+__all__ = ["JanHost"]

@@ -1,0 +1,284 @@
+"""The one object that the outside talks to: the API, the command line, extras."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from jan_host.config import Config
+from jan_host.contract.chat import ChatRequest
+from jan_host.contract.completion import CompletionRequest
+from jan_host.contract.engine import Chats, Completes, Embeds, Reranks, Tokenizes, capabilities_of
+from jan_host.contract.errors import (
+    ConflictError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    UnavailableError,
+)
+from jan_host.contract.events import DownloadInfo, Event, LibraryEvent
+from jan_host.contract.generation import Delta
+from jan_host.contract.importer import ImportPlan, PullRequest
+from jan_host.contract.model import ModelInfo
+from jan_host.contract.options import GenerationOptions
+from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
+from jan_host.downloads import Downloads
+from jan_host.host.bus import EventBus
+from jan_host.host.defaults import with_defaults
+from jan_host.host.imports import Imports
+from jan_host.host.launches import describe, describe_download, launch_of, unsupported
+from jan_host.host.prompts import closing, complete_all, one_by_one
+from jan_host.library import Entry, Library
+from jan_host.plugins import Plugins, load_plugins
+from jan_host.runtime import Runtime
+
+REPORT_IT = "Report it to its author, or disable the plugin."
+
+logger = logging.getLogger("jan_host.host")
+
+CapabilityT = TypeVar("CapabilityT")
+RequestT = TypeVar("RequestT", bound=GenerationOptions)
+
+
+class JanHost:
+    """Models on disk and in memory, imports and plugins, behind one door.
+
+    It implements `jan_host.contract.host.Host`. Use it as an async context manager, or call
+    `open` and `close`. All methods are called on one event loop.
+    """
+
+    def __init__(self, config: Config, plugins: Plugins | None = None) -> None:
+        self.config = config
+        self.plugins = plugins or load_plugins(
+            disabled=config.plugins.disabled,
+            settings=config.plugin_settings,
+            data_folder=config.plugin_data_folder,
+        )
+        self.accepting = True
+        self._bus = EventBus()
+        self.library = Library(
+            models_folder=config.models_folder,
+            folders=[Path(folder).expanduser() for folder in config.library.folders],
+            engines_folder=config.engines_folder,
+            engines=self.plugins.engines(),
+        )
+        self.downloads = Downloads(folder=config.downloads_folder, publish=self._bus.publish)
+        self.runtime = Runtime(config=config.runtime, publish=self._bus.publish)
+        self._imports = Imports(self.plugins, self.library, self.downloads)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Read the library, and let the extras begin their background work."""
+        self.config.models_folder.mkdir(parents=True, exist_ok=True)
+        await self.refresh()
+        for extra in self.plugins.extras():
+            try:
+                await extra.start(self)
+            except Exception as error:  # a plugin may raise anything; it costs that plugin alone
+                self.plugins.broken(extra.name, f"its extra did not start: {error!r}", REPORT_IT)
+
+    def begin_drain(self) -> None:
+        """Accept no more work; what runs may end."""
+        self.accepting = False
+
+    async def close(self, grace_seconds: float = 0.0) -> None:
+        """End everything: extras, downloads, and models after at most `grace_seconds`."""
+        self.begin_drain()
+        for extra in self.plugins.extras():
+            try:
+                await extra.stop()
+            except Exception:  # a plugin may raise anything; the others must still be stopped
+                logger.exception("The extra %s did not stop cleanly", extra.name)
+        await self.downloads.close()
+        await self.runtime.close(grace_seconds)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def refresh(self) -> None:
+        """See what is on disk now. Calls that come while one runs share it."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
+        await asyncio.shield(self._refreshing)
+
+    async def _refresh(self) -> None:
+        changed = await asyncio.to_thread(self.library.refresh)
+        if not changed:
+            return
+        self._bus.publish(LibraryEvent(models=sorted(changed)))
+        present = {entry.model.id for entry in self.library.entries()}
+        for model_id in self.runtime.running():
+            if model_id not in present:
+                logger.warning("The files of the running model %s are gone; it is stopped", model_id)
+                await self.runtime.stop(model_id)
+
+    def models(self) -> Sequence[ModelInfo]:
+        """All models, sorted by id, broken ones and those being downloaded included."""
+        entries = {entry.model.id: self._info(entry) for entry in self.library.entries()}
+        for download in self.downloads.list():
+            if download.status == "running" and download.model not in entries:
+                entries[download.model] = describe_download(download)
+        return [entries[model_id] for model_id in sorted(entries)]
+
+    def model(self, model_id: str) -> ModelInfo:
+        """One model.
+
+        Raises:
+            ModelNotFoundError: There is none with that id.
+        """
+        try:
+            return self._info(self.library.get(model_id))
+        except ModelNotFoundError:
+            download = self._imports.running(model_id)
+            if download is None:
+                raise
+            return describe_download(download)
+
+    def _info(self, entry: Entry) -> ModelInfo:
+        return describe(
+            entry,
+            status=self.runtime.status(entry.model.id),
+            downloading=self._imports.running(entry.model.id) is not None,
+            plugins=self.plugins,
+        )
+
+    def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Answer a conversation; see the contract."""
+        return self._generate(request, Chats, lambda model, final: model.chat(final))
+
+    def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
+        """Continue one or several prompts; see the contract."""
+        requests = one_by_one(request)
+        if len(requests) == 1:
+            return self._complete_one(requests[0])
+        return complete_all(requests, self._complete_one)
+
+    def _complete_one(self, request: CompletionRequest) -> AsyncIterator[Delta]:
+        return self._generate(request, Completes, lambda model, final: model.complete(final))
+
+    async def _generate(
+        self,
+        request: RequestT,
+        capability: type[CapabilityT],
+        call: Callable[[CapabilityT, RequestT], AsyncIterator[Delta]],
+    ) -> AsyncIterator[Delta]:
+        entry = await self._entry(request.model)
+        async with (
+            self._lease(entry, capability) as model,
+            closing(call(model, with_defaults(request, entry.model))) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
+
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """Turn texts into vectors."""
+        async with self._lease(await self._entry(request.model), Embeds) as model:
+            return await model.embed(request)
+
+    async def rerank(self, request: RerankRequest) -> RerankResult:
+        """Score documents against a query."""
+        async with self._lease(await self._entry(request.model), Reranks) as model:
+            return await model.rerank(request)
+
+    async def tokenize(self, model_id: str | None, text: str) -> list[int]:
+        """The ids of a text's tokens."""
+        async with self._lease(await self._entry(model_id), Tokenizes) as model:
+            return await model.tokenize(text)
+
+    async def detokenize(self, model_id: str | None, tokens: Sequence[int]) -> str:
+        """The text of some tokens."""
+        async with self._lease(await self._entry(model_id), Tokenizes) as model:
+            return await model.detokenize(tokens)
+
+    @asynccontextmanager
+    async def _lease(self, entry: Entry, capability: type[CapabilityT]) -> AsyncIterator[CapabilityT]:
+        self._check_accepting()
+        async with self.runtime.lease(launch_of(entry, self.plugins, self.library)) as model:
+            if not isinstance(model, capability):
+                raise unsupported(entry.model, capability, capabilities_of(model))
+            yield model
+
+    async def start(self, model_id: str, overrides: Mapping[str, Any] | None = None) -> ModelInfo:
+        """Start a model and wait until it is ready; `overrides` go over its settings."""
+        self._check_accepting()
+        entry = await self._entry(model_id)
+        await self.runtime.start(launch_of(entry, self.plugins, self.library, overrides), explicit=True)
+        return self._info(entry)
+
+    async def stop(self, model_id: str) -> ModelInfo:
+        """Let the running requests end, then free the model's memory."""
+        entry = await self._entry(model_id)
+        await self.runtime.stop(entry.model.id)
+        return self._info(entry)
+
+    async def delete(self, model_id: str, *, cancel: bool = False) -> None:
+        """Stop a model and remove what the host owns of it.
+
+        Raises:
+            ModelNotFoundError: There is none with that id.
+            ConflictError: It is being downloaded, and `cancel` is not set.
+        """
+        download = self._imports.running(model_id)
+        if download is not None:
+            if not cancel:
+                raise ConflictError(
+                    f"The model {model_id!r} is being downloaded. Wait, or delete it with ?cancel=true."
+                )
+            await self.downloads.cancel(download.id)
+            await self.refresh()
+            if all(entry.model.id != model_id for entry in self.library.entries()):
+                return
+        entry = await self._entry(model_id)
+        await self.runtime.stop(entry.model.id)
+        await asyncio.to_thread(self.library.delete, entry.model.id)
+        await self.refresh()
+
+    async def plan(self, request: PullRequest) -> ImportPlan:
+        """What a pull would fetch and write; see `jan_host.host.imports`."""
+        return await self._imports.plan(request)
+
+    async def pull(self, request: PullRequest) -> DownloadInfo:
+        """Begin to bring a model; `downloads.wait` waits for the end."""
+        self._check_accepting()
+        await self.refresh()
+        return await self._imports.pull(request)
+
+    def subscribe(self) -> AsyncIterator[Event]:
+        """Everything that happens from now on."""
+        return self._bus.subscribe()
+
+    def _check_accepting(self) -> None:
+        if not self.accepting:
+            raise UnavailableError("The host is shutting down. Try again when it is back.", retry_after=5)
+
+    async def _entry(self, model_id: str | None) -> Entry:
+        """The library's entry for a request, fit to be started."""
+        entry = await self._only_entry() if model_id is None else await self._named_entry(model_id)
+        if self._imports.running(entry.model.id) is not None:
+            raise ConflictError(f"The model {entry.model.id!r} is still being downloaded.", param="model")
+        return entry
+
+    async def _named_entry(self, model_id: str) -> Entry:
+        try:
+            return self.library.get(model_id)
+        except ModelNotFoundError:
+            await self.refresh()  # it may have been dropped into the folder a moment ago
+            return self.library.get(model_id)
+
+    async def _only_entry(self) -> Entry:
+        running = self.runtime.running()
+        if len(running) == 1:
+            return self.library.get(running[0])
+        usable = [entry for entry in self.library.entries() if entry.problem is None]
+        if not running and len(usable) == 1:
+            return usable[0]
+        names = ", ".join(running or [entry.model.id for entry in usable[:10]]) or "none yet"
+        raise InvalidRequestError(
+            f"The request names no model, and not exactly one is running. Set 'model' to one of: {names}.",
+            param="model",
+        )

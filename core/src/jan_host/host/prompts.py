@@ -1,0 +1,117 @@
+"""One completion request with several prompts, as several requests with one prompt each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from jan_host.contract.completion import CompletionRequest, split_prompts
+from jan_host.contract.generation import Delta, PromptTokensDetails, Timings, Usage
+
+Complete = Callable[[CompletionRequest], AsyncIterator[Delta]]
+
+
+@asynccontextmanager
+async def closing(deltas: AsyncIterator[Delta]) -> AsyncIterator[AsyncIterator[Delta]]:
+    """Close a generation when the block ends: that is what cancels it in the engine."""
+    try:
+        yield deltas
+    finally:
+        aclose = getattr(deltas, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+
+def one_by_one(request: CompletionRequest) -> list[CompletionRequest]:
+    """A request for each of the prompts."""
+    prompts = split_prompts(request.prompt, "prompt")
+    return [
+        msgspec.structs.replace(request, prompt=list(prompt) if isinstance(prompt, list) else prompt)
+        for prompt in prompts
+    ]
+
+
+async def complete_all(requests: Sequence[CompletionRequest], complete: Complete) -> AsyncIterator[Delta]:
+    """The deltas of all requests as they come, with choices numbered through.
+
+    Choice ``i`` of request ``p`` gets the index ``p * n + i``; the usage of all stands on the
+    very last delta. The first error ends everything.
+    """
+    queue: asyncio.Queue[Delta | BaseException | None] = asyncio.Queue()
+    tasks = [
+        asyncio.create_task(_feed(queue, complete(request), place * (request.n or 1)))
+        for place, request in enumerate(requests)
+    ]
+    try:
+        async for delta in _merged(queue, len(tasks)):
+            yield delta
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _feed(
+    queue: asyncio.Queue[Delta | BaseException | None], deltas: AsyncIterator[Delta], offset: int
+) -> None:
+    try:
+        async with closing(deltas) as source:
+            async for delta in source:
+                queue.put_nowait(msgspec.structs.replace(delta, index=delta.index + offset))
+        queue.put_nowait(None)
+    except Exception as error:
+        queue.put_nowait(error)
+
+
+async def _merged(queue: asyncio.Queue[Delta | BaseException | None], sources: int) -> AsyncIterator[Delta]:
+    usage = Usage(prompt_tokens_details=PromptTokensDetails())
+    timings = Timings()
+    held: Delta | None = None  # the end of a choice, which may turn out to be the very last delta
+    while sources:
+        item = await queue.get()
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            sources -= 1
+            continue
+        if item.finish_reason is None and item.usage is None:
+            yield item
+            continue
+        if held is not None:
+            yield held
+        usage, timings = _summed(usage, item.usage), _combined(timings, item.timings)
+        held = msgspec.structs.replace(item, usage=None, timings=None)
+    if held is not None:
+        yield msgspec.structs.replace(held, usage=usage, timings=timings)
+
+
+def _summed(total: Usage, more: Usage | None) -> Usage:
+    if more is None:
+        return total
+    cached = more.prompt_tokens_details.cached_tokens if more.prompt_tokens_details else 0
+    before = total.prompt_tokens_details.cached_tokens if total.prompt_tokens_details else 0
+    return Usage(
+        prompt_tokens=total.prompt_tokens + more.prompt_tokens,
+        completion_tokens=total.completion_tokens + more.completion_tokens,
+        total_tokens=total.total_tokens + more.total_tokens,
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=before + cached),
+    )
+
+
+def _combined(total: Timings, more: Timings | None) -> Timings:
+    """The counts added up; of the times the longest, since the requests ran side by side."""
+    if more is None:
+        return total
+    prompt_n, predicted_n = total.prompt_n + more.prompt_n, total.predicted_n + more.predicted_n
+    prompt_ms, predicted_ms = max(total.prompt_ms, more.prompt_ms), max(total.predicted_ms, more.predicted_ms)
+    return Timings(
+        queued_ms=max(total.queued_ms, more.queued_ms),
+        prompt_n=prompt_n,
+        prompt_ms=prompt_ms,
+        prompt_per_second=1000 * prompt_n / prompt_ms if prompt_ms else 0.0,
+        predicted_n=predicted_n,
+        predicted_ms=predicted_ms,
+        predicted_per_second=1000 * predicted_n / predicted_ms if predicted_ms else 0.0,
+        cache_n=total.cache_n + more.cache_n,
+    )
