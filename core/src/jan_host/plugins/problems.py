@@ -1,0 +1,76 @@
+"""What is wrong with a plugin, in one line, and containment of whatever its code raises."""
+
+import difflib
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from jan_host.contract.errors import PluginError
+
+LONGEST_TEXT = 300
+"""Characters that are kept of a foreign error's own words."""
+
+logger = logging.getLogger("jan_host.plugins")
+
+
+class BrokenPluginError(PluginError):
+    """A plugin can't be used.
+
+    Args:
+        problem: What is wrong, in one line without a full stop; "it" is the plugin.
+        cure: What to do about it, in whole sentences.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(f"{problem}. {cure}")
+        self.problem = problem
+        self.cure = cure
+
+
+@contextmanager
+def contained(what: str, cure: str) -> Iterator[None]:
+    """Turn whatever a plugin's code raises into a `BrokenPluginError`: "`what`: ValueError: ...".
+
+    ``SystemExit`` and its like are contained too; ``KeyboardInterrupt`` is the user's and passes.
+    The traceback goes to the log at level DEBUG, for the plugin's author.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, BrokenPluginError):
+        raise
+    except BaseException as error:
+        logger.debug("The traceback of a plugin's failure", exc_info=error)
+        raise BrokenPluginError(f"{what}: {describe(error)}", cure) from error
+
+
+def describe(error: BaseException) -> str:
+    """Class, message and place of a foreign error, in one line."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a plugin's own error class may fail to print itself
+        text = ""
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}..."
+    words = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = _place(error.__traceback__)
+    return f"{words} ({place})" if place else words
+
+
+def _place(traceback: TracebackType | None) -> str:
+    """Module and line of the innermost frame that is neither the import system's nor ours."""
+    place = ""
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__", "?"))
+        if module.partition(".")[0] not in {"importlib", "contextlib", "pluggy"} and not module.startswith(
+            __package__
+        ):
+            place = f"{module}, line {traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """A sentence that names the word of `known` which is most like `word`, or nothing."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f" The nearest is {found[0]!r}." if found else ""
