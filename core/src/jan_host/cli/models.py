@@ -1,0 +1,85 @@
+"""``jan-host models``, ``show`` and ``rm``: what is on disk, through the server if one runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from jan_host.cli.client import Server
+from jan_host.cli.output import console, size, table
+from jan_host.cli.session import Session, shared_options
+from jan_host.host import JanHost
+
+ResultT = TypeVar("ResultT")
+
+
+def locally(session: Session, work: Callable[[JanHost], Awaitable[ResultT]]) -> ResultT:
+    """Do something with a host of this process, without a server."""
+
+    async def run() -> ResultT:
+        async with JanHost(session.config()) as host:
+            return await work(host)
+
+    return asyncio.run(run())
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@shared_options
+@click.pass_obj
+def models(session: Session, as_json: bool) -> None:
+    """List the models."""
+    server = Server.find(session)
+    found = server.models() if server else locally(session, _list)
+    out = console()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        return
+    if not found:
+        out.print(f"No models yet in {session.config().models_folder}. Bring one with: jan-host quickstart")
+        return
+    rows = [
+        (model["id"], model["status"], model["engine"], size(model["metadata"].get("size")))
+        for model in found
+    ]
+    out.print(table(("MODEL", "STATUS", "ENGINE", "SIZE"), rows))
+    for model in found:
+        for sentence in [model["status_reason"], *model["warnings"]]:
+            if sentence:
+                out.print(f"{model['id']}: {sentence}")
+
+
+async def _list(host: JanHost) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(info) for info in host.models()]
+
+
+@click.command()
+@click.argument("model")
+@shared_options
+@click.pass_obj
+def show(session: Session, model: str) -> None:
+    """Show one model in full."""
+    server = Server.find(session)
+
+    async def get(host: JanHost) -> dict[str, Any]:
+        info: dict[str, Any] = msgspec.to_builtins(host.model(model))
+        return info
+
+    found = server.model(model) if server else locally(session, get)
+    click.echo(msgspec.json.format(msgspec.json.encode(found)))
+
+
+@click.command()
+@click.argument("model")
+@shared_options
+@click.pass_obj
+def rm(session: Session, model: str) -> None:
+    """Remove a model: what jan-host brought or owns of it."""
+    server = Server.find(session)
+    if server:
+        server.model(model, "DELETE")
+    else:
+        locally(session, lambda host: host.delete(model))
+    console().print(f"Removed {model}")
