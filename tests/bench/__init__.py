@@ -1,1 +1,1 @@
-"""Speed next to the peers: ``python3 dev.py bench``. Contenders take turns in one run; medians and ratios count."""
+"""Speed next to the peers: contenders take turns in one run; medians and ratios count."""

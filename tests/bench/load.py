@@ -12,7 +12,9 @@ END_TOKENS = (0, 2)
 """SmolLM2's end tokens, which are forbidden so that every answer has the length asked for."""
 
 TOPICS = ("the sea", "old maps", "bread", "a long winter", "trains", "glass", "honey bees", "the moon")
-FILLER = "It was told many times, in many houses, and each time a little more was added to it by those who listened."
+FILLER = (
+    "It was told many times, in many houses, and each time those who listened added a little more to it. "
+)
 
 
 @dataclass(frozen=True, slots=True)

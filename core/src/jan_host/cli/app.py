@@ -7,6 +7,7 @@ only when the core has none of that name: ``jan-host --help`` pays for neither.
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import click
 
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.errors import JanHostError
+from jan_host.contract.plugin import Command
 
 COMMANDS = {
     "quickstart": ("quickstart", "Fetch a small model if there is none, serve it, ask it something."),
@@ -52,6 +54,13 @@ class Commands(click.Group):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
 
 
+def _runner(command: Command) -> Callable[[tuple[str, ...]], int]:
+    def run(arguments: tuple[str, ...]) -> int:  # click passes arguments by this name
+        return command.run(arguments)
+
+    return run
+
+
 def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     session = ctx.find_object(Session)
     if session is None or name.startswith("-"):
@@ -61,7 +70,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
         return None
     return click.Command(
         name,
-        callback=lambda arguments: found.run(arguments),
+        callback=_runner(found),
         params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
         context_settings={"ignore_unknown_options": True, "help_option_names": []},
         help=found.summary,
