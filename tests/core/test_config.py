@@ -5,7 +5,6 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-
 from jan_host.config import Config, load_config, resolve_secret
 from jan_host.contract.errors import ConfigError
 
