@@ -12,7 +12,7 @@ END_TOKENS = (0, 2)
 """SmolLM2's end tokens, which are forbidden so that every answer has the length asked for."""
 
 TOPICS = ("the sea", "old maps", "bread", "a long winter", "trains", "glass", "honey bees", "the moon")
-FILLER = (
+FILLER = "It was told many times, in many houses, and each time those who listened added a little to it. "
     "It was told many times, in many houses, and each time those who listened added a little more to it. "
 )
 

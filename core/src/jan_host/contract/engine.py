@@ -129,11 +129,11 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
-    """What the ``engine`` field of a model.json says: ``"llama.cpp"``."""
+    """What the ``engine`` field of a model.json says."""
     aliases: ClassVar[frozenset[str]] = frozenset()
     """Other names that model.json files use for it."""
     formats: ClassVar[frozenset[str]] = frozenset()
-    """The values of the ``format`` field that it can run: ``{"gguf"}``."""
+    """The values of the ``format`` field that it can run, such as ``{"safetensors"}``."""
     runs_in: ClassVar[Place] = "worker"
     Settings: ClassVar[type[msgspec.Struct]] = NoSettings
     """The load settings, decoded from the layers of ``settings``; every field has a default."""

@@ -65,7 +65,7 @@ class Usage(msgspec.Struct, kw_only=True):
 
 
 class Timings(msgspec.Struct, kw_only=True):
-    """Where a request's time went; milliseconds and tokens, llama.cpp's server's names."""
+    """Where a request's time went; in milliseconds and tokens, under the names that local servers share."""
 
     queued_ms: float = 0.0
     prompt_n: int = 0

@@ -66,7 +66,7 @@ def _locate(source: Source, folder: Path) -> Path:
     if url.scheme == "file":
         return Path(url2pathname(unquote(url.path)) if url.netloc in ("", "localhost") else url.path)
     name = PurePosixPath(source.filename.replace("\\", "/"))
-    if not source.filename or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+    if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
         raise ModelBrokenError(
             f"The source {source.filename!r} leads out of the model's folder. Name a file inside"
             " it, or give a file:// url to use a file in place.",

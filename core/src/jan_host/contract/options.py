@@ -1,6 +1,6 @@
 """The options of a generation that chat and completion requests share.
 
-OpenAI's names where OpenAI has one, llama.cpp's names for what only local models do. ``None``
+OpenAI's names where OpenAI has one, and the names that local servers share for the rest. ``None``
 always means "not asked for": the model's own `parameters` come next, then the engine's default.
 Each field's bounds are checked before a number reaches native code.
 """
@@ -66,7 +66,9 @@ class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     mirostat_tau: NonNegative | None = None
     mirostat_eta: NonNegative | None = None
     samplers: Annotated[list[str], Meta(max_length=32)] | None = None
-    """The samplers and their order, by llama.cpp's names; left out, the engine's default order."""
+    """The samplers to use and their order; left out, the engine's own. Their names are those of the
+    options: ``penalties``, ``dry``, ``top_n_sigma``, ``top_k``, ``typ_p``, ``top_p``, ``min_p``, ``xtc``,
+    ``temperature``."""
     logit_bias: Annotated[dict[str, Bias], Meta(max_length=1024)] | None = None
     """A token id, written as a string, to what is added to its logit; -100 forbids the token."""
     ignore_eos: bool | None = None
