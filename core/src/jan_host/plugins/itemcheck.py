@@ -30,10 +30,8 @@ def check_item(hook: str, item: object) -> None:
         )
     if not isinstance(item, kind):
         raise BrokenPluginError(
-            f"its hook {hook} returned a {type(item).__name__} where a {kind.__name__} is expected",
-            f"Return instances of subclasses of jan_host.{kind.__name__}."
-            if kind is not Command
-            else "Return instances of jan_host.Command.",
+            f"its hook {hook} returned a {type(item).__name__} where a jan_host.{kind.__name__} is expected",
+            f"Return instances of jan_host.{kind.__name__}.",
         )
     who = f"its {kind.__name__.lower()} {type(item).__name__}"
     _check_name(who, "name", getattr(item, "name", None))

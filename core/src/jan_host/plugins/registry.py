@@ -205,7 +205,12 @@ def _report(plugin: Plugin) -> PluginReport:
 
 def _schema(engine: Engine) -> dict[str, Any]:
     try:
-        return msgspec.json.schema(engine.Settings, schema_hook=lambda _: {})
+        return msgspec.json.schema(engine.Settings, schema_hook=_foreign_schema)
     except Exception as error:  # a plugin's type may have no schema; its engine works all the same
         logger.info("The settings of the engine %s have no JSON schema: %s", engine.name, describe(error))
         return {}
+
+
+def _foreign_schema(kind: type) -> dict[str, Any]:
+    """Any value will do for a type that JSON schema does not know; its name is all that can be told."""
+    return {"title": getattr(kind, "__name__", repr(kind))}
