@@ -1,0 +1,54 @@
+"""The load of a model by its engine, in a worker or in the host: the same rules for both."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jan_host.contract.engine import Engine, LoadedModel, Progress
+from jan_host.contract.errors import JanHostError, ModelLoadError
+from jan_host.contract.model import Model
+from jan_host.runtime.faults import describe_error
+
+
+def decode_settings(engine: Engine, settings: Mapping[str, Any]) -> msgspec.Struct:
+    """The settings as the engine declares them; names that it does not know are left out.
+
+    Raises:
+        ModelLoadError: A value is not of its setting's type; names the setting.
+    """
+    try:
+        return msgspec.convert(dict(settings), engine.Settings, strict=False)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`")
+        raise ModelLoadError(
+            f"The setting {name or '?'} can't be used: {problem}. Correct it in the model's settings.",
+            param=f"settings.{name}" if name else "settings",
+        ) from None
+
+
+async def load_model(
+    engine: Engine, model: Model, folder: Path, settings: Mapping[str, Any], progress: Progress
+) -> LoadedModel:
+    """Bring `model` into memory with `engine`.
+
+    Raises:
+        JanHostError: What the engine raised, or `ModelLoadError` in place of a foreign exception.
+    """
+    decoded = decode_settings(engine, settings)
+    try:
+        loaded = await engine.load(model, folder, decoded, progress)
+    except JanHostError:
+        raise
+    except Exception as error:
+        raise ModelLoadError(f"{engine.name} could not load {model.id}: {describe_error(error)}") from error
+    except SystemExit as error:
+        raise ModelLoadError(f"{engine.name} could not load {model.id}: it tried to exit.") from error
+    if not isinstance(loaded, LoadedModel):
+        raise ModelLoadError(
+            f"{engine.name} could not load {model.id}: its load returned a {type(loaded).__name__}"
+            " in place of a LoadedModel."
+        )
+    return loaded

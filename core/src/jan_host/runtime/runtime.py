@@ -1,0 +1,104 @@
+"""All models in memory: started, watched, leased to requests, stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from jan_host.config import RuntimeConfig
+from jan_host.contract.engine import LoadedModel
+from jan_host.contract.errors import UnavailableError
+from jan_host.contract.events import Event
+from jan_host.runtime.launch import Launch, Place, RuntimeStatus
+from jan_host.runtime.launcher import Launcher
+from jan_host.runtime.places import HostPlace, WorkerPlace
+from jan_host.runtime.subprocesses import SubprocessLauncher
+from jan_host.runtime.supervisor import Supervisor
+
+
+class Runtime:
+    """The door of this room. Used on one event loop.
+
+    Args:
+        config: Timeouts and limits.
+        publish: Gets a `ModelEvent` for each change of a model's status, and `ModelProgressEvent`
+            while one loads. Called on the event loop; must not raise.
+        launcher: Makes workers; processes of this machine when left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: RuntimeConfig,
+        publish: Callable[[Event], None],
+        launcher: Launcher | None = None,
+    ) -> None:
+        self._config = config
+        self._publish = publish
+        self._workers = WorkerPlace(config, launcher or SubprocessLauncher())
+        self._host = HostPlace(config)
+        self._supervisors: dict[str, Supervisor] = {}
+        self._closing = False
+
+    def status(self, model_id: str) -> RuntimeStatus:
+        """How a model stands; all empty for one that was never started."""
+        supervisor = self._supervisors.get(model_id)
+        return RuntimeStatus() if supervisor is None else supervisor.status()
+
+    def running(self) -> list[str]:
+        """The ids of the models that are in memory, or on their way in or out; sorted."""
+        return sorted(name for name, supervisor in self._supervisors.items() if supervisor.loaded)
+
+    async def start(self, launch: Launch, *, explicit: bool = False) -> LoadedModel:
+        """Start a model and wait until it is ready. One that runs already is returned as it runs.
+
+        Cancelling the caller does not cancel the start, which others may wait for: `stop` does.
+
+        Args:
+            launch: What to start.
+            explicit: A user asked for it, which ends the pause after a failure.
+
+        Raises:
+            ModelCoolingDownError: It failed a moment ago; has `retry_after`.
+            ModelLoadError: It could not be loaded, with the reason.
+            UnavailableError: It was stopped meanwhile, or the runtime is closing.
+        """
+        return await self._supervisor(launch).start(launch, explicit=explicit)
+
+    @asynccontextmanager
+    async def lease(self, launch: Launch) -> AsyncIterator[LoadedModel]:
+        """A model for the time of one request, started if it does not run; `stop` waits for its end.
+
+        Raises:
+            TooManyRequestsError: Too many requests are there for this model.
+            JanHostError: As `start`.
+        """
+        async with self._supervisor(launch).lease(launch) as model:
+            yield model
+
+    async def stop(self, model_id: str) -> None:
+        """Let the model's running requests end, for a while, then free it.
+
+        Nothing happens if it is not in memory. Requests that come meanwhile wait, and start it again.
+        """
+        supervisor = self._supervisors.get(model_id)
+        if supervisor is not None:
+            await supervisor.stop(self._config.stop_seconds)
+
+    async def close(self, grace_seconds: float) -> None:
+        """Stop all models, their requests having `grace_seconds` to end. Nothing can be started any more."""
+        self._closing = True
+        supervisors = list(self._supervisors.values())
+        await asyncio.gather(*(supervisor.close(grace_seconds) for supervisor in supervisors))
+
+    def _supervisor(self, launch: Launch) -> Supervisor:
+        if self._closing:
+            raise UnavailableError("The host is shutting down. Try again when it is back.")
+        name = launch.model.id
+        found = self._supervisors.get(name)
+        if found is None:
+            found = Supervisor(name, self._config, self._publish, self._place)
+            self._supervisors[name] = found
+        return found
+
+    def _place(self, launch: Launch) -> Place:
+        return self._host if launch.engine.runs_in == "host" else self._workers
