@@ -1,0 +1,123 @@
+"""Conversations as chat templates expect them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from jan_host.contract.chat import ChatMessage, Tool
+from jan_host.contract.errors import InvalidRequestError, UnsupportedError
+
+Message = dict[str, Any]
+
+_ROLES = {"developer": "system", "function": "tool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a template expects beyond OpenAI's shape; `template` finds it out by trying."""
+
+    parts: bool = False
+    """A content is a list of parts, never a text."""
+    system: bool = True
+    """There may be a system message."""
+    arguments: bool = True
+    """The arguments of a tool call are an object, not JSON as text."""
+
+
+def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]]) -> list[Message]:
+    """The messages as plain dicts: OpenAI's newer roles by their older names, and each content a text.
+
+    Raises:
+        UnsupportedError: A content has a part that is not text.
+        InvalidRequestError: A message is no message.
+    """
+    return [_message(message, index) for index, message in enumerate(messages)]
+
+
+def _message(given: ChatMessage | Mapping[str, Any], index: int) -> Message:
+    fields = msgspec.to_builtins(given) if isinstance(given, msgspec.Struct) else given
+    message = {key: value for key, value in fields.items() if value is not None}
+    role = message.get("role")
+    if not isinstance(role, str):
+        raise InvalidRequestError(
+            f"Message {index} has no role. Give it one, such as user.", param=f"messages[{index}].role"
+        )
+    message["role"] = _ROLES.get(role, role)
+    message["content"] = _text(message.get("content", ""), index) or message.pop("refusal", "")
+    return message
+
+
+def _text(content: Any, index: int) -> str:
+    if isinstance(content, str):
+        return content
+    found = []
+    for place, part in enumerate(content):
+        kind = part if isinstance(part, str) else part.get("type", "text")
+        text = part if isinstance(part, str) else part.get("text", part.get("refusal"))
+        if not isinstance(text, str):
+            raise UnsupportedError(
+                f"This model reads text only, and the message has a part of type {kind}. Leave it out,"
+                " or use a model that can read it.",
+                param=f"messages[{index}].content[{place}]",
+            )
+        found.append(text)
+    return "".join(found)
+
+
+def plain_tools(tools: Sequence[Tool | Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The tools as plain dicts, and ``None`` when there are none."""
+    return [msgspec.to_builtins(tool) for tool in tools] if tools else None
+
+
+def shaped(messages: Sequence[Message], habits: Habits) -> list[Message]:
+    """The conversation as a template with these `habits` wants it."""
+    if not habits.system and has_system(messages):
+        messages = folded(messages)
+    return [_shaped(message, habits) for message in messages]
+
+
+def has_system(messages: Sequence[Message]) -> bool:
+    """Whether there is a system message."""
+    return any(message["role"] == "system" for message in messages)
+
+
+def folded(messages: Sequence[Message]) -> list[Message]:
+    """Each system message put at the head of the user's next one, for templates that know no system."""
+    found: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message["role"] == "system":
+            waiting.append(message["content"])
+        elif message["role"] == "user" and waiting:
+            found.append({**message, "content": "\n\n".join([*waiting, message["content"]])})
+            waiting = []
+        else:
+            found.append(message)
+    return [*found, {"role": "user", "content": "\n\n".join(waiting)}] if waiting else found
+
+
+def _shaped(message: Message, habits: Habits) -> Message:
+    if habits.arguments and message.get("tool_calls"):
+        message = {**message, "tool_calls": [_with_arguments(call) for call in message["tool_calls"]]}
+    if habits.parts:
+        message = {**message, "content": [{"type": "text", "text": message["content"]}]}
+    return message
+
+
+def _with_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool call with its arguments as an object, where they are one."""
+    function = call.get("function")
+    if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), str):
+        return dict(call)
+    try:
+        arguments = json.loads(function["arguments"])
+    except (ValueError, RecursionError):
+        return dict(call)
+    return (
+        {**call, "function": {**function, "arguments": arguments}}
+        if isinstance(arguments, dict)
+        else dict(call)
+    )
