@@ -2,7 +2,11 @@
 
 A plugin is the module (or object) that an entry point of the group ``jan_host`` names. It
 implements hooks as functions of these names, marked with `hookimpl`, and may leave out
-parameters that it does not need. What a hook returns, the host registers.
+parameters that it does not need. What a hook returns, the host registers. Names that begin with
+``jan_`` are reserved for hooks: a function of such a name that is not marked is taken for a mistake.
+
+A plugin that has settings declares them as a ``msgspec.Struct`` class named ``Settings``;
+``[plugins.NAME]`` of config.toml, NAME being the entry point's, is decoded into it.
 """
 
 from collections.abc import Iterable

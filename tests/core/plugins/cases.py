@@ -277,6 +277,7 @@ RESULTS = [
     _attribute("empty-name", "name = ''", ["has the name ''"], ["Give it a name"]),
     _attribute("climbing-engine", "name = '../../etc'", ["has the name '../../etc'"], ["Letters, digits"]),
     _attribute("formats-text", "formats = 'gguf'", ["formats 'gguf'"], ["frozenset({"]),
+    _attribute("aliases-many", "aliases = ['a\\n' * 9] * 99", ["aliases ['a", " [...]"], ["frozenset({"]),
     _attribute("aliases-set", "aliases = {'a'}", ["aliases {'a'}"], ["frozenset({"]),
     _attribute("runs-elsewhere", "runs_in = 'cloud'", ["runs_in 'cloud'"], ["'worker' or 'host'"]),
     _attribute("odd-environment", "environment = {'A': 1}", ["environment {'A': 1}"], ["dict of texts"]),

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from jan_host import Engine, EngineNotInstalledError, Extra, Importer, InvalidRequestError, hookimpl, hooks
+from jan_host.cli.app import COMMANDS
 from jan_host.hooks import PROJECT
+from jan_host.plugins import CORE_COMMANDS
 from jan_host.plugins.discovery import Candidate
 from jan_host.plugins.hookcheck import HOOKS, register
 from jan_host.plugins.offers import Offers
@@ -138,6 +140,10 @@ def test_settings_without_a_schema_do_not_harm_the_report() -> None:
     assert reports[0].settings == {}
     assert reports[1].runs_in == "host"
     assert reports[1].settings["$ref"].endswith("NoSettings")
+
+
+def test_no_plugin_may_take_a_command_of_the_command_line() -> None:
+    assert set(COMMANDS) == CORE_COMMANDS
 
 
 def test_every_hook_of_the_specification_is_known() -> None:

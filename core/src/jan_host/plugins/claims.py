@@ -10,7 +10,6 @@ from jan_host.plugins.problems import BrokenPluginError
 
 CORE_COMMANDS = frozenset(
     {
-        "import",
         "models",
         "plugins",
         "ps",
@@ -19,11 +18,12 @@ CORE_COMMANDS = frozenset(
         "rm",
         "run",
         "serve",
+        "show",
         "start",
         "stop",
     }
 )
-"""Commands of jan-host itself, which no plugin may take. A test holds them against the command line."""
+"""Commands of jan-host itself, which no plugin may take. A test holds the two lists together."""
 
 
 class Claims:
@@ -42,6 +42,9 @@ class Claims:
 
     def claim_offers(self, candidate: Candidate, offers: Offers) -> None:
         """Take the names of all that a plugin offers, or of nothing.
+
+        One name that is taken breaks the whole plugin: half a plugin, whose other half another
+        distribution replaces, would be nothing that its author ever tested.
 
         Raises:
             BrokenPluginError: One of them is taken, or the plugin offers two things of one name.

@@ -34,7 +34,7 @@ def check_item(hook: str, item: object) -> None:
             f"Return instances of jan_host.{kind.__name__}.",
         )
     who = f"its {kind.__name__.lower()} {type(item).__name__}"
-    _check_name(who, "name", getattr(item, "name", None))
+    _check_name(who, getattr(item, "name", None))
     if isinstance(item, Engine):
         _check_engine(who, item)
     if isinstance(item, Command) and not callable(item.run):
@@ -46,11 +46,9 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and NAME.fullmatch(value) is not None
 
 
-def _check_name(who: str, attribute: str, value: object) -> None:
+def _check_name(who: str, value: object) -> None:
     if not is_name(value):
-        raise BrokenPluginError(
-            f"{who} has the {attribute} {value!r}", f"Give it a name: a text. {NAME_RULE}"
-        )
+        raise BrokenPluginError(f"{who} has the name {value!r}", f"Give it a name: a text. {NAME_RULE}")
 
 
 def _check_engine(who: str, engine: Engine) -> None:

@@ -9,7 +9,12 @@ from types import TracebackType
 from jan_host.contract.errors import PluginError
 
 LONGEST_TEXT = 300
-"""Characters that are kept of a foreign error's own words."""
+"""Characters that are kept of words that are not ours."""
+LONGEST_PROBLEM = 600
+"""Characters that are kept of a problem, in which such words may stand."""
+
+PASSED_THROUGH = ("importlib.", "contextlib.", "pluggy.", "jan_host.plugins.")
+"""Modules that every failure's traceback leads through, and that are not at fault."""
 
 logger = logging.getLogger("jan_host.plugins")
 
@@ -18,14 +23,14 @@ class BrokenPluginError(PluginError):
     """A plugin can't be used.
 
     Args:
-        problem: What is wrong, in one line without a full stop; "it" is the plugin.
+        problem: What is wrong, without a full stop, made into one line; "it" is the plugin.
         cure: What to do about it, in whole sentences.
     """
 
     def __init__(self, problem: str, cure: str) -> None:
-        super().__init__(f"{problem}. {cure}")
-        self.problem = problem
+        self.problem = one_line(problem)
         self.cure = cure
+        super().__init__(f"{self.problem}. {cure}")
 
 
 @contextmanager
@@ -47,14 +52,18 @@ def contained(what: str, cure: str) -> Iterator[None]:
 def describe(error: BaseException) -> str:
     """Class, message and place of a foreign error, in one line."""
     try:
-        text = " ".join(str(error).split())
+        text = one_line(str(error), LONGEST_TEXT)
     except Exception:  # a plugin's own error class may fail to print itself
         text = ""
-    if len(text) > LONGEST_TEXT:
-        text = f"{text[:LONGEST_TEXT]}..."
     words = f"{type(error).__name__}: {text}" if text else type(error).__name__
     place = _place(error.__traceback__)
     return f"{words} ({place})" if place else words
+
+
+def one_line(text: str, longest: int = LONGEST_PROBLEM) -> str:
+    """The text without line breaks, cut to `longest` characters."""
+    words = " ".join(text.split())
+    return words if len(words) <= longest else f"{words[:longest]} [...]"
 
 
 def _place(traceback: TracebackType | None) -> str:
@@ -62,9 +71,7 @@ def _place(traceback: TracebackType | None) -> str:
     place = ""
     while traceback is not None:
         module = str(traceback.tb_frame.f_globals.get("__name__", "?"))
-        if module.partition(".")[0] not in {"importlib", "contextlib", "pluggy"} and not module.startswith(
-            __package__
-        ):
+        if not f"{module}.".startswith(PASSED_THROUGH):
             place = f"{module}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
     return place

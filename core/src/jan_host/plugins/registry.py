@@ -18,7 +18,7 @@ from jan_host.contract.plugin import Command, EngineReport, PluginReport
 from jan_host.plugins.discovery import Candidate
 from jan_host.plugins.offers import Offers
 from jan_host.plugins.origin import EngineOrigin
-from jan_host.plugins.problems import describe, logger
+from jan_host.plugins.problems import describe, logger, one_line
 
 
 @dataclass(slots=True)
@@ -35,17 +35,17 @@ class Plugin:
 
     def fail(self, problem: str, cure: str) -> None:
         """Mark it as broken and say so in the log; the first problem stays in the report."""
-        one_line = " ".join(problem.split())
+        problem = one_line(problem)
         logger.warning(
             "Plugin %s (%s %s) is broken: %s. %s",
             self.candidate.name,
             self.candidate.distribution,
             self.candidate.version,
-            one_line,
+            problem,
             cure,
         )
         if self.status != "broken":
-            self.status, self.problem, self.cure = "broken", one_line, cure
+            self.status, self.problem, self.cure = "broken", problem, cure
 
 
 class Plugins:
