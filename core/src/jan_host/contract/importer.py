@@ -84,9 +84,12 @@ class ImportPlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     warnings: list[str] = []
 
     def size(self) -> int | None:
-        """Bytes to download, or ``None`` when an asset's size is unknown."""
-        sizes = [asset.size for asset in self.assets]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
+        """Bytes to fetch, or ``None`` when a size is unknown. An archive of several assets counts once."""
+        sizes = {
+            (asset.url, asset.path, None if asset.member else asset.filename): asset.size
+            for asset in self.assets
+        }
+        return None if None in sizes.values() else sum(size for size in sizes.values() if size is not None)
 
 
 class Importer(ABC):

@@ -3,8 +3,7 @@
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -64,7 +63,9 @@ class Model(msgspec.Struct, kw_only=True):
 def _locate(source: Source, folder: Path) -> Path:
     url = urlsplit(source.url)
     if url.scheme == "file":
-        return Path(url2pathname(unquote(url.path)) if url.netloc in ("", "localhost") else url.path)
+        from urllib.request import url2pathname  # a third of the import time of `jan_host`
+
+        return Path(url2pathname(url.path) if url.netloc in ("", "localhost") else url.path)
     name = PurePosixPath(source.filename.replace("\\", "/"))
     if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
         raise ModelBrokenError(
