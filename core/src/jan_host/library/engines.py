@@ -1,0 +1,136 @@
+"""The installed engines, as the library needs them: their names, formats, and what they see in files."""
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from jan_host.contract.engine import Engine
+from jan_host.contract.errors import ModelBrokenError
+from jan_host.contract.model import Model, Source
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the engines saw in some files: models, and why files that look like models are none."""
+
+    models: list[Model]
+    problems: list[tuple[Path | None, str]]
+    """The file at fault, where it is known, and the reason."""
+
+
+class Engines:
+    """The engines in the order in which the host prefers them.
+
+    Args:
+        engines: One instance of each.
+    """
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self._engines = list(engines)
+        self.formats = frozenset[str]().union(*(engine.formats for engine in engines))
+
+    def get(self, name: str) -> Engine | None:
+        """The engine that has this name or, alone, this alias; upper and lower case are the same."""
+        wanted = name.casefold()
+        for engine in self._engines:
+            if engine.name.casefold() == wanted:
+                return engine
+        claims = [e for e in self._engines if wanted in {alias.casefold() for alias in e.aliases}]
+        return claims[0] if len(claims) == 1 else None
+
+    def canonical_name(self, name: str | None, import_format: str | None) -> str:
+        """The engine's own name.
+
+        A name that no engine or several engines claim is decided by an import format that names
+        an engine; otherwise it stays as it is.
+        """
+        engine = self.get(name) if name else None
+        if engine is None and import_format:
+            engine = self.get(import_format)
+        return engine.name if engine else name or ""
+
+    def for_format(self, model_format: str) -> Engine | None:
+        """The first engine that runs the format."""
+        return next((engine for engine in self._engines if model_format in engine.formats), None)
+
+    def canonical_format(self, name: str) -> str:
+        """The format's name without a version behind it, where no engine knows it with one."""
+        lowered = name.casefold()
+        return lowered if lowered in self.formats else re.sub(r"v\d+$", "", lowered)
+
+    def inspect(self, files: Sequence[Path], folder: Path) -> Finding:
+        """The models among `files`; their sources are relative to `folder`.
+
+        One bad file does not hide the others: where an engine refuses the files together, it is
+        asked about each alone, and then about those that are left. A file that an engine took
+        for a model's is no other engine's.
+        """
+        models: list[Model] = []
+        problems: list[tuple[Path | None, str]] = []
+        taken: set[Path] = set()
+        for engine in self._engines if files else ():
+            seen, problem = _ask(engine, files, folder)
+            if problem:
+                seen, found = _ask_for_each(engine, files, folder, problem)
+                problems.extend(found)
+            new = [model for model in seen if taken.isdisjoint(model.files(folder))]
+            taken.update(file for model in new for file in model.files(folder))
+            models.extend(new)
+        return Finding(models, [(file, reason) for file, reason in problems if file not in taken])
+
+
+def _ask_for_each(
+    engine: Engine, files: Sequence[Path], folder: Path, problem: str
+) -> tuple[list[Model], list[tuple[Path | None, str]]]:
+    if len(files) == 1:
+        return [], [(files[0], problem)]
+    answers = {file: _ask(engine, [file], folder)[1] for file in files}
+    bad = [(file, reason) for file, reason in answers.items() if reason]
+    good = [file for file, reason in answers.items() if not reason]
+    if not bad:
+        return [], [(None, problem)]
+    models, left = _ask(engine, good, folder) if good else ([], None)
+    return models, [*bad, (None, left)] if left else [*bad]
+
+
+def _ask(engine: Engine, files: Sequence[Path], folder: Path) -> tuple[list[Model], str | None]:
+    """The models that an engine sees, or the reason why it sees none."""
+    try:
+        return [_adopt(model, engine, files, folder) for model in engine.inspect(files)], None
+    except ModelBrokenError as error:
+        return [], error.message
+    except Exception as error:  # an engine is foreign code: whatever it raises costs these files alone
+        with_traceback = logger.isEnabledFor(logging.DEBUG)
+        logger.warning(
+            "The engine %s failed to inspect %s: %r", engine.name, folder, error, exc_info=with_traceback
+        )
+        return [], f"The engine {engine.name} failed while it looked at the files: {error!r}."
+
+
+def _adopt(model: Model, engine: Engine, files: Sequence[Path], folder: Path) -> Model:
+    """The engine's model with the host's view of where its files are."""
+    common = Path(os.path.commonpath([file.parent for file in files]))
+    prefix = common.relative_to(folder).as_posix()
+    sources = [
+        Source(filename=source.filename if prefix == "." else f"{prefix}/{source.filename}", url=source.url)
+        for source in model.sources
+    ]
+    strange = [path for path in model.files(common) if path not in files]
+    if strange or not sources:
+        raise ModelBrokenError(
+            f"The engine {engine.name} answered with a model whose files are not there:"
+            f" {', '.join(map(str, strange)) or 'none'}."
+        )
+    return msgspec.structs.replace(
+        model,
+        sources=sources,
+        engine=engine.name,
+        format=model.format or min(engine.formats, default=""),
+    )

@@ -1,0 +1,82 @@
+"""The fields of a model.json in all generations, and how a single value is read."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from jan_host.contract.model import Model
+from jan_host.contract.options import GenerationOptions
+
+LOOSE_SETTINGS = frozenset({"prompt_template", "system_prompt", "vision_model", "mmproj", "embedding"})
+"""Settings that also stand at the top of a model.json."""
+
+FIELDS = (
+    frozenset(Model.__struct_fields__)
+    | {"source", "source_url", "download_url", "engine_parameters", "model_parameters"}
+    | LOOSE_SETTINGS
+)
+"""Every key that the top of a model.json may have."""
+
+RENAMED = {"token_limit": "max_tokens"}
+"""Names of the import-format generation, and the canonical ones."""
+
+Types = Mapping[str, Any]
+
+
+def is_unset(value: Any) -> bool:
+    """Whether a value says that there is none; the import-format generation writes ``""`` and ``".."``."""
+    return value is None or value in ("", "..")
+
+
+def prune(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table without what is unset, and with canonical names."""
+    given = {key: value for key, value in table.items() if not is_unset(value)}
+    renamed = {RENAMED[key]: value for key, value in given.items() if key in RENAMED}
+    return renamed | {key: value for key, value in given.items() if key not in RENAMED}
+
+
+def as_text(value: Any) -> str | None:
+    """Text, a number as text (1.0 as ``"1"``), or ``None`` for what is unset or neither."""
+    if is_unset(value) or not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+@functools.cache
+def struct_types(cls: type[msgspec.Struct]) -> Types:
+    """The type of each field of a Struct, by the name that the field has in JSON."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(cls)}
+
+
+@functools.cache
+def option_types() -> Types:
+    """The types of the request parameters that a model.json may give defaults for."""
+    types = struct_types(GenerationOptions)
+    return {name: types[name] for name in types if name not in ("model", "user", "$extra")}
+
+
+def coerce(table: Mapping[str, Any], types: Types, where: str, warnings: list[str]) -> dict[str, Any]:
+    """The table with numbers and booleans in place of texts that spell them.
+
+    A value that can't be what its field asks for is left out, with a warning that names it.
+    Keys that have no type stay as they are.
+    """
+    found = {}
+    for key, value in table.items():
+        try:
+            found[key] = _coerce_value(value, types[key]) if key in types else value
+        except (msgspec.ValidationError, TypeError) as error:
+            warnings.append(f"{where}.{key} is not used: {error}")
+    return found
+
+
+def _coerce_value(value: Any, wanted: Any) -> Any:
+    try:
+        msgspec.convert(value, wanted)
+    except msgspec.ValidationError:
+        return msgspec.to_builtins(msgspec.convert(value, wanted, strict=False))
+    return value

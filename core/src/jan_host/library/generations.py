@@ -1,0 +1,211 @@
+"""From a model.json of any generation to the canonical `Model`.
+
+| canonical       | import formats (G1)            | engine parameters (G2) | settings (G3) |
+|-----------------|--------------------------------|------------------------|---------------|
+| `settings`      | ``parameters.init``            | ``engine_parameters``  | ``settings``  |
+| `parameters`    | ``parameters.runtime``         | ``model_parameters``   | ``parameters``|
+| `engine`        | ``metadata.engine``            | ``engine``             | ``engine``    |
+| `sources`       | ``origin`` + ``download_url``  | ``sources``            | ``sources``   |
+
+The three share no name for two things, so one reader reads them all, mixtures included; the
+later generation wins. A value that can't be used is left out with a warning that names its
+field; only what leaves no model to speak of is an error.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from jan_host.contract.errors import InvalidRequestError, ModelBrokenError
+from jan_host.contract.model import Model
+from jan_host.library.engines import Engines
+from jan_host.library.fields import (
+    FIELDS,
+    LOOSE_SETTINGS,
+    as_text,
+    coerce,
+    is_unset,
+    option_types,
+    prune,
+    struct_types,
+)
+from jan_host.library.ids import check_id
+from jan_host.library.sources import read_sources
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a model.json need not say, because its place tells it."""
+
+    id: str
+    name: str
+    created: int
+    """Unix time in seconds."""
+
+
+def read_model(raw: Raw, defaults: Defaults, engines: Engines) -> tuple[Model, list[str]]:
+    """The canonical model, and warnings about what could not be used.
+
+    Raises:
+        ModelBrokenError: The id or a source is no such thing.
+    """
+    warnings = [_unknown_field(key) for key in raw if key not in FIELDS]
+    metadata = dict(_table(raw, "metadata", warnings))
+    import_format = _text(raw, "import_format", warnings)
+    named = _text(raw, "engine", warnings) or as_text(metadata.get("engine"))
+    metadata.pop("engine", None)
+    sources = read_sources(raw)
+    model = Model(
+        id=read_id(raw, defaults.id),
+        created=_created(raw, defaults.created, warnings),
+        owned_by=_text(raw, "owned_by", warnings) or "you",
+        name=_text(raw, "name", warnings) or defaults.name,
+        version=_text(raw, "version", warnings) or "1",
+        description=_text(raw, "description", warnings),
+        format=engines.canonical_format(_text(raw, "format", warnings) or ""),
+        engine=engines.canonical_name(named, import_format),
+        sources=sources,
+        metadata=metadata,
+        assets=_assets(raw, warnings),
+        origin=_text(raw, "origin", warnings),
+        import_format=import_format,
+    )
+    complete_engine(model, engines)
+    _read_tables(model, raw, engines, warnings)
+    return model, warnings
+
+
+def read_id(raw: Raw, default: str) -> str:
+    """The id that a model.json gives, else `default`.
+
+    Raises:
+        ModelBrokenError: What stands there is no id.
+    """
+    given = raw.get("id")
+    if is_unset(given):
+        return default
+    text = as_text(given)
+    if text is None:
+        raise ModelBrokenError(f"The field id is not a text: {given!r}.", param="id")
+    try:
+        return check_id(text)
+    except InvalidRequestError as error:
+        raise ModelBrokenError(error.message, param="id") from None
+
+
+def complete_engine(model: Model, engines: Engines) -> None:
+    """Fill in format and engine, as far as the one tells the other or the files' names tell both."""
+    engine = engines.get(model.engine)
+    known = engine.formats if engine else engines.formats
+    if not model.format:
+        endings = [source.filename.rpartition(".")[2].casefold() for source in model.sources]
+        model.format = next((ending for ending in endings if ending in known), "")
+    if not model.format and engine and len(engine.formats) == 1:
+        (model.format,) = engine.formats
+    if not model.engine and model.format:
+        runner = engines.for_format(model.format)
+        model.engine = runner.name if runner else ""
+
+
+def _read_tables(model: Model, raw: Raw, engines: Engines, warnings: list[str]) -> None:
+    """Fill in `settings` and `parameters`; each request parameter among the settings changes place."""
+    runtime = dict(_table(raw, "parameters", warnings))
+    nested = {key: runtime.pop(key) for key in ("init", "runtime") if isinstance(runtime.get(key), dict)}
+    settings = (
+        prune({key: raw[key] for key in LOOSE_SETTINGS if key in raw})
+        | prune(nested.get("init", {}))
+        | prune(_table(raw, "engine_parameters", warnings))
+        | prune(_table(raw, "settings", warnings))
+    )
+    parameters = (
+        prune(nested.get("runtime", {})) | prune(_table(raw, "model_parameters", warnings)) | prune(runtime)
+    )
+    _read_role_prompts(settings)
+    engine = engines.get(model.engine)
+    types = struct_types(engine.Settings) if engine else {}
+    moved = {key: settings.pop(key) for key in option_types() if key in settings and key not in types}
+    model.parameters = coerce(moved | parameters, option_types(), "parameters", warnings)
+    model.settings = coerce(settings, types, "settings", warnings)
+    if engine:
+        warnings.extend(
+            _unknown_setting(key, engine.name, list(types)) for key in settings if not _is_known(key, types)
+        )
+
+
+def _read_role_prompts(settings: Raw) -> None:
+    """G1's role prefixes as one template: ``pre_prompt + (role prefix + content)* + ai_prompt``.
+
+    The template has placeholders: ``{system_message}``, then ``{prompt}`` for what the user
+    says; `pre_prompt` is the system message of requests that have none.
+    """
+    before, user, assistant = (settings.pop(f"{role}_prompt", "") for role in ("pre", "user", "ai"))
+    if before:
+        settings.setdefault("system_prompt", str(before))
+    if user or assistant:
+        settings.setdefault("prompt_template", f"{{system_message}}{user}{{prompt}}{assistant}")
+
+
+def _table(raw: Raw, key: str, warnings: list[str]) -> Raw:
+    value = raw.get(key)
+    if is_unset(value):
+        return {}
+    if not isinstance(value, dict):
+        warnings.append(f"{key} is not used: it should be an object.")
+        return {}
+    return value
+
+
+def _text(raw: Raw, key: str, warnings: list[str]) -> str | None:
+    value = raw.get(key)
+    text = as_text(value)
+    if text is None and not is_unset(value):
+        warnings.append(f"{key} is not used: it should be a text.")
+    return text
+
+
+def _created(raw: Raw, default: int, warnings: list[str]) -> int:
+    value = raw.get("created")
+    if is_unset(value):
+        return default
+    try:
+        seconds = msgspec.convert(value, float, strict=False)
+    except msgspec.ValidationError:
+        seconds = -1.0
+    if seconds > 1e11:  # milliseconds, as some generators write
+        seconds /= 1000
+    if not 0 <= seconds <= 1e11:
+        warnings.append("created is not used: it should be a Unix time in seconds.")
+        return default
+    return int(seconds)
+
+
+def _assets(raw: Raw, warnings: list[str]) -> list[str]:
+    value = raw.get("assets")
+    if is_unset(value):
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        warnings.append("assets is not used: it should be a list of texts.")
+        return []
+    return value
+
+
+def _is_known(key: str, types: Any) -> bool:
+    """Whether an engine has a setting, maybe in another spelling: ``API-KEY`` is ``api_key``."""
+    return key in types or key.casefold().replace("-", "_") in types
+
+
+def _unknown_field(key: str) -> str:
+    return f"{key} is not used: a model.json has no such field.{_hint(key, list(FIELDS))}"
+
+
+def _unknown_setting(key: str, engine: str, known: list[str]) -> str:
+    return f"settings.{key} may have no effect: {engine} has no such setting.{_hint(key, known)}"
+
+
+def _hint(key: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(key, sorted(known), n=1)
+    return f" Did you mean {nearest[0]}?" if nearest else ""

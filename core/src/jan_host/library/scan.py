@@ -1,0 +1,129 @@
+"""What lies in the folders of models: names, times and sizes, nothing is opened.
+
+Hidden files and folders (names that begin with a dot) are not seen. Symbolic links are
+followed, after everything that is no link, and no folder is seen twice.
+"""
+
+import contextlib
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_DEPTH = 8
+"""Folders below the root that are looked into."""
+
+Stamp = tuple[int, int]
+"""When a file was written, in nanoseconds, and its size in bytes."""
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder as it was seen."""
+
+    path: str
+    linked: bool
+    """Whether a symbolic link below the root leads here."""
+    files: dict[str, Stamp] = field(default_factory=dict)
+    folders: list["Folder"] = field(default_factory=list)
+    problem: str | None = None
+    """Why it, or something in it, could not be looked at."""
+
+    def all_files(self, prefix: str = "") -> Iterator[tuple[str, Stamp]]:
+        """The files here and below: paths from here, with forward slashes."""
+        for name, stamp in self.files.items():
+            yield prefix + name, stamp
+        for folder in self.folders:
+            yield from folder.all_files(f"{prefix}{os.path.basename(folder.path)}/")
+
+    def problems(self) -> Iterator[str]:
+        """The problems here and below."""
+        if self.problem:
+            yield self.problem
+        for folder in self.folders:
+            yield from folder.problems()
+
+
+class Scan:
+    """Looks into roots, one after the other; a folder that was seen belongs to the first."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, int]] = set()
+        self._links: deque[tuple[Folder, os.DirEntry[str], int]] = deque()
+
+    def look(self, root: Path) -> Folder | None:
+        """Everything below `root`; ``None`` when there is no such folder, or it was seen before."""
+        try:
+            found = os.stat(root)
+        except OSError:
+            return None
+        if not stat.S_ISDIR(found.st_mode) or not self._is_new(found):
+            return None
+        folder = Folder(str(root), linked=False)
+        self._fill(folder, 0)
+        while self._links:
+            parent, entry, depth = self._links.popleft()
+            with contextlib.suppress(OSError):  # it may go while we look
+                if self._is_new(os.stat(entry.path)):
+                    self._add(parent, entry.path, depth, linked=True)
+        return folder
+
+    def _is_new(self, found: os.stat_result) -> bool:
+        key = (found.st_dev, found.st_ino)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+    def _fill(self, folder: Folder, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            folder.problem = f"{folder.path} lies more than {MAX_DEPTH} folders deep. Move it up."
+            return
+        try:
+            with os.scandir(folder.path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            folder.problem = f"{folder.path} can't be read: {error.strerror}."
+            return
+        for entry in found:
+            if not entry.name.startswith("."):
+                self._take(folder, entry, depth)
+
+    def _take(self, folder: Folder, entry: os.DirEntry[str], depth: int) -> None:
+        try:
+            found = entry.stat()
+        except OSError as error:
+            if entry.is_symlink():
+                reason = f"{entry.path} is a link that leads nowhere: {error.strerror}."
+                folder.folders.append(Folder(entry.path, linked=True, problem=reason))
+            return
+        if not _is_text(entry.name):
+            folder.problem = f"The name of {entry.path!r} is not text in UTF-8. Rename it."
+        elif stat.S_ISREG(found.st_mode):
+            folder.files[entry.name] = (found.st_mtime_ns, found.st_size)
+        elif stat.S_ISDIR(found.st_mode) and entry.is_symlink():
+            self._links.append((folder, entry, depth + 1))
+        elif stat.S_ISDIR(found.st_mode) and self._is_new(_with_identity(entry, found)):
+            self._add(folder, entry.path, depth + 1, linked=folder.linked)
+
+    def _add(self, parent: Folder, path: str, depth: int, *, linked: bool) -> None:
+        folder = Folder(path, linked=linked)
+        self._fill(folder, depth)
+        parent.folders.append(folder)
+
+
+def _is_text(name: str) -> bool:
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that Python smuggles through as half surrogates
+        return False
+    return True
+
+
+def _with_identity(entry: os.DirEntry[str], found: os.stat_result) -> os.stat_result:
+    # On Windows a directory entry does not know its inode.
+    return found if found.st_ino else os.stat(entry.path)
