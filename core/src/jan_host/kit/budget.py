@@ -5,6 +5,7 @@ no template runs longer or grows larger than it may, on whichever thread it runs
 """
 
 import time
+from collections.abc import Collection
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,7 +15,13 @@ _CHARACTERS = 1 << 20
 _WORK = 1 << 28
 _NUMBER_BITS = 4096
 _COUNT = 100_000
-_LISTS: tuple[type, ...] = (list, tuple, type({}.keys()), type({}.values()), type({}.items()))
+_LISTS: tuple[type[Collection[Any]], ...] = (
+    list,
+    tuple,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
 
 
 class TemplateLimitError(Exception):

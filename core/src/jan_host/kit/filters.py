@@ -29,9 +29,10 @@ _WEIGHED = (
     *("min", "replace", "round", "slice", "sort", "string", "title", "trim", "truncate", "unique", "upper"),
     *("urlencode", "wordcount"),
 )
+_TESTS: dict[str, Any] = dict(TESTS)
 _COMPARING = frozenset(
     name
-    for name, test in TESTS.items()
+    for name, test in _TESTS.items()
     if test in (operator.eq, operator.ne, operator.gt, operator.ge, operator.lt, operator.le) or name == "in"
 )
 _LONG_NUMBER = re.compile(r"%[^a-zA-Z%]*?(?:\d{5}|\*)")
@@ -54,7 +55,7 @@ def all_filters() -> dict[str, Function]:
 
 def all_tests() -> dict[str, Function]:
     """Every test of the sandbox by its name."""
-    return {name: _compared(test) if name in _COMPARING else test for name, test in TESTS.items()}
+    return {name: _compared(test) if name in _COMPARING else test for name, test in _TESTS.items()}
 
 
 def check_repeat(value: Any, times: Any) -> None:

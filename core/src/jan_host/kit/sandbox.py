@@ -55,19 +55,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,  # else constants are computed before there is a budget
             cache_size=0,
         )
-        self.filters = {
+        filters: dict[str, Any] = {
             **all_filters(),
             "_compared": _compared,
             "_each": _each,
             "_join": _join,
             "_flat": _flat,
         }
+        self.filters = filters
         self.tests = all_tests()
         self.globals = {name: self.globals[name] for name in _GLOBALS}
         self.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
 
     @staticmethod
-    def concat(pieces: Any) -> str:  # type: ignore[override]  # Jinja's is the method ``"".join``
+    def concat(pieces: Any) -> str:
         """What a template, macro or block has written, as one text."""
         budget = current()
         total = 0
@@ -118,7 +119,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return checked
 
     # Jinja passes these three by position, so that they can't clash with the call's own names.
-    def call(_self, _context: Context, _called: Any, /, *args: Any, **named: Any) -> Any:  # type: ignore[override]  # noqa: N805  # as in Jinja
+    def call(_self, _context: Context, _called: Any, /, *args: Any, **named: Any) -> Any:  # noqa: N805  # as in Jinja
         """A call of a macro, a function or a method."""
         budget = current()
         budget.tick()
@@ -161,7 +162,7 @@ class _Guards(NodeTransformer):
         return _guard(node, "_flat")
 
 
-def _guard(node: nodes.Expr, name: str) -> nodes.Filter:
+def _guard(node: nodes.Node, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 

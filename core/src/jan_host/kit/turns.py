@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from jan_host.contract.errors import ModelLoadError
 
@@ -103,7 +104,7 @@ def parse(template: str, *, bos_token: str = "", eos_token: str = "") -> Turns:
     start = bos_token if bos_token and template.startswith(bos_token) else ""
     head, tail = pieces[0][len(start) :], pieces[-1]
     closer, opening = _halves(tail)
-    closing = {
+    closing: dict[str, Any] = {
         "start": start,
         "user_suffix": closer,
         "assistant_prefix": opening,
@@ -115,7 +116,7 @@ def parse(template: str, *, bos_token: str = "", eos_token: str = "") -> Turns:
     return _with_system(head, pieces[2], closing)
 
 
-def _with_system(head: str, between: str, closing: dict[str, str]) -> Turns:
+def _with_system(head: str, between: str, closing: dict[str, Any]) -> Turns:
     if _WRAP in head:
         user = head.partition(_WRAP)[0]
         return Turns(
