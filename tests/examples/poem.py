@@ -4,8 +4,6 @@ from pathlib import Path
 
 from jan_host import Model, Source
 
-FILENAME = "sea.ngram.txt"
-
 POEM = """\
 Once upon a time there was a sailor who sailed a little boat over a wide and windy sea.
 The sea was grey in the morning, blue at noon, and black as ink when the night came down.
@@ -18,7 +16,8 @@ The bottle floats from one island to the next island, past the whale, past the l
 """
 
 
-def write_model(folder: Path) -> Model:
+def write_model(folder: Path, name: str = "sea") -> Model:
     """Put the model's file into `folder`."""
-    (folder / FILENAME).write_text(POEM, encoding="utf-8")
-    return Model(id="sea", format="ngram", engine="example-ngram", sources=[Source(filename=FILENAME)])
+    filename = f"{name}.ngram.txt"
+    (folder / filename).write_text(POEM, encoding="utf-8")
+    return Model(id=name, format="ngram", engine="example-ngram", sources=[Source(filename=filename)])

@@ -56,10 +56,9 @@ class ExtraContract:
         """A host without models and without plugins."""
         from jan_host.config import load_config
         from jan_host.host import JanHost
-        from jan_host.plugins import load_plugins
+        from jan_host.plugins import Plugins
 
-        plugins = load_plugins(disabled=frozenset({"*"}), settings={}, data_folder=tmp_path / "data")
-        host = JanHost(load_config(tmp_path, environ={}), plugins)
+        host = JanHost(load_config(tmp_path, environ={}), Plugins([]))
         run(host.open())
         yield host
         run(host.close())

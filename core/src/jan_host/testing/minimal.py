@@ -34,6 +34,8 @@ def _plain(info: inspect.Type) -> Any:
             value = _plain(types[0])
         case inspect.StructType(fields=fields):
             value = {field.encode_name: _plain(field.type) for field in fields if field.required}
+        case inspect.Metadata(type=described):
+            value = _plain(described)
         case inspect.NoneType() | inspect.AnyType():
             pass
         case _:

@@ -98,7 +98,7 @@ ODD_PROMPTS: dict[str, str] = {
     "empty": "",
     "a space": " ",
     "emoji": "👩\u200d👩\u200d👧\u200d👦 🇫🇷 👍🏽",
-    "right to left": "\u200fשלום עולם, \u202eabc",
+    "right to left": "\u200f\u05e9\u05dc\u05d5\u05dd, \u202eabc",
     "combining": "Z͑ͫa̴l̷g̶o e\u0301 \u1100\u1161\u11a8",
     "chinese": "今天天气怎么样?",
     "zero byte": "a\x00b",
