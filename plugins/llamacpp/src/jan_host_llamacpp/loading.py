@@ -1,0 +1,113 @@
+"""A GGUF file comes into memory, with all that is needed to work with it."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as lib
+from jan_host import ModelLoadError
+from jan_host.kit import ChatTemplate
+
+from jan_host_llamacpp.kv import KvCache, StreamKv, UnifiedKv
+from jan_host_llamacpp.native import NativeContext, NativeModel
+from jan_host_llamacpp.params import context_length, context_params, model_params, parallel_sequences
+from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.vocab import Vocab
+
+_LOG = logging.getLogger(__name__)
+_WEIGHTS_SHARE = 0.95
+"""How much of the progress the weights are; the rest is the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A model in memory that no thread works on yet."""
+
+    model: NativeModel
+    context: NativeContext
+    kv: KvCache
+    vocab: Vocab
+    template: ChatTemplate
+    context_length: int
+    """Tokens that one request may use."""
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.context.free()
+        self.model.free()
+
+
+async def open_model(path: Path, settings: Settings, progress: Callable[[float], None]) -> Opened:
+    """Bring a file into memory, on another thread; cancelling it stops the load.
+
+    Args:
+        path: The GGUF file, or the first of several shards; its header was checked before.
+        settings: How to load it.
+        progress: Told from 0 to 1 how far it is, on the loading thread.
+
+    Raises:
+        ModelLoadError: llama.cpp can't load it, or this engine can't generate with it; says why.
+    """
+    stopped = threading.Event()
+    opening = asyncio.ensure_future(asyncio.to_thread(_open, path, settings, progress, stopped))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        stopped.set()
+        with suppress(ModelLoadError):
+            (await opening).close()
+        raise
+
+
+def _open(
+    path: Path, settings: Settings, progress: Callable[[float], None], stopped: threading.Event
+) -> Opened:
+    def on_progress(part: float) -> bool:
+        progress(part * _WEIGHTS_SHARE)
+        return not stopped.is_set()
+
+    model = NativeModel(path, model_params(settings), on_progress)
+    try:
+        _check_purpose(model, path)
+        vocab = Vocab(model.vocab)
+        template = _template(model, vocab, settings)
+        length = context_length(settings, model.trained_context)
+        parallel = parallel_sequences(settings, length, model)
+        params = context_params(settings, length, parallel)
+        context = NativeContext(model, params)
+    except BaseException:
+        model.free()
+        raise
+    _LOG.info("%s: %d sequences of %d tokens", model.describe(), parallel, length)
+    progress(1.0)
+    return Opened(model, context, _kv(context, params, model), vocab, template, length)
+
+
+def _check_purpose(model: NativeModel, path: Path) -> None:
+    if not model.decodes or model.diffusion:
+        raise ModelLoadError(
+            f"{path.name} holds a model that does not generate text token by token ({model.describe()})."
+            " This version of the llama.cpp engine runs decoder models only."
+        )
+
+
+def _template(model: NativeModel, vocab: Vocab, settings: Settings) -> ChatTemplate:
+    texts: dict[str, Any] = {
+        "control_tokens": vocab.control,
+        "bos_token": vocab.text_of(vocab.bos),
+        "eos_token": vocab.text_of(vocab.eos),
+    }
+    if settings.prompt_template:
+        return ChatTemplate.from_setting(settings.prompt_template, **texts)
+    source = model.template()
+    return ChatTemplate(source, **texts) if source else ChatTemplate.fallback(**texts)
+
+
+def _kv(context: NativeContext, params: Any, model: NativeModel) -> KvCache:
+    layout = UnifiedKv if params.kv_unified else StreamKv
+    return layout(context, lib.llama_n_seq_max(context.pointer), cuttable=not model.recurrent)

@@ -1,0 +1,110 @@
+"""A GGUF model in memory: chats, completes and tokenizes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+from jan_host import (
+    ChatRequest,
+    CompletionRequest,
+    Delta,
+    GenerationOptions,
+    LoadedModel,
+    PromptTokensDetails,
+    Usage,
+)
+
+from jan_host_llamacpp.loading import Opened
+from jan_host_llamacpp.prompts import chat_prompt, completion_prompt, token_limit
+from jan_host_llamacpp.sampling import Sampler, build_sampler
+from jan_host_llamacpp.scheduler import Scheduler
+from jan_host_llamacpp.sequence import Job
+
+
+class LlamaCppModel(LoadedModel):
+    """Made on the event loop that will call it.
+
+    Args:
+        opened: What `loading.open_model` brought into memory; belongs to this object from now on.
+        max_queue: Requests that may wait for a free sequence.
+        system_prompt: For conversations without a system message.
+        default_limit: ``max_tokens`` of the model's own parameters.
+    """
+
+    def __init__(
+        self, opened: Opened, *, max_queue: int, system_prompt: str | None, default_limit: int | None
+    ) -> None:
+        self._opened = opened
+        self._vocab = opened.vocab
+        self._template = opened.template
+        self._system_prompt = system_prompt
+        self._default_limit = default_limit
+        self._scheduler = Scheduler(opened.context, opened.kv, opened.vocab, max_queue=max_queue)
+
+    async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Answer a conversation; see `jan_host.Chats`."""
+        prompt = await chat_prompt(request, self._template, self._vocab, self._system_prompt)
+        limit = self._limit(request.token_limit(), prompt, chat=True)
+        stops = [*request.stops(), *self._template.stop_texts]
+        async with aclosing(self._generate(request, prompt, limit, stops)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
+        """Continue a text; see `jan_host.Completes`."""
+        prompt = completion_prompt(request, self._vocab)
+        limit = self._limit(request.token_limit(), prompt, chat=False)
+        async with aclosing(self._generate(request, prompt, limit, request.stops())) as deltas:
+            if request.echo:
+                opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
+                for index in range(request.n or 1):
+                    yield Delta(index=index, text=opening)
+            async for delta in deltas:
+                yield delta
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The ids of a text, in which control tokens are text."""
+        return await asyncio.to_thread(self._vocab.tokenize, text)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, control tokens written out."""
+        return self._vocab.detokenize(tokens)
+
+    async def unload(self) -> None:
+        """End the compute thread, then free context and weights."""
+        await self._scheduler.close()
+        await asyncio.to_thread(self._opened.close)
+
+    def _limit(self, asked: int | None, prompt: Sequence[int], *, chat: bool) -> int:
+        context = self._opened.context_length
+        return token_limit(asked, self._default_limit, len(prompt), context, chat=chat)
+
+    async def _generate(
+        self, request: GenerationOptions, prompt: list[int], limit: int, stops: Sequence[str]
+    ) -> AsyncIterator[Delta]:
+        if limit == 0:
+            for delta in _nothing(len(prompt), request.n or 1):
+                yield delta
+            return
+        samplers = await self._samplers(request)
+        job = Job(prompt, samplers, stops=stops, limit=limit)
+        async with aclosing(self._scheduler.run(job)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _samplers(self, request: GenerationOptions) -> list[Sampler]:
+        def build() -> list[Sampler]:
+            length = self._opened.context_length
+            return [build_sampler(request, choice, self._vocab, length) for choice in range(request.n or 1)]
+
+        # DRY looks through the whole vocabulary: too long for the event loop.
+        return await asyncio.to_thread(build) if request.dry_multiplier else build()
+
+
+def _nothing(prompt: int, choices: int) -> list[Delta]:
+    """The answer to ``max_tokens`` 0."""
+    deltas = [Delta(index=index, finish_reason="length") for index in range(choices)]
+    deltas[-1].usage = Usage(
+        prompt_tokens=prompt, total_tokens=prompt, prompt_tokens_details=PromptTokensDetails()
+    )
+    return deltas

@@ -1,0 +1,164 @@
+"""One request and its choices, as the scheduler works on them."""
+
+import asyncio
+import time
+from collections.abc import Sequence as Items
+
+import numpy as np
+import numpy.typing as npt
+from jan_host import Delta, FinishReason, JanHostError, PromptTokensDetails, Timings, Usage
+from jan_host.kit import TextStream
+
+from jan_host_llamacpp.sampling import Sampler
+from jan_host_llamacpp.vocab import Vocab
+
+
+class Job:
+    """A request: a prompt and one or more choices to generate from it.
+
+    Built on the event loop, worked on by the compute thread, read from `mailbox` on the loop.
+
+    Args:
+        prompt: The token ids of the prompt; at least one.
+        samplers: One for each choice.
+        stops: Stop strings.
+        limit: How many tokens each choice may have; at least one.
+        opening: Text to send before what is generated (``echo``).
+    """
+
+    def __init__(
+        self, prompt: Items[int], samplers: Items[Sampler], *, stops: Items[str], limit: int, opening: str = ""
+    ) -> None:
+        self.prompt = np.asarray(prompt, np.int32)
+        self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
+        self.cancelled = False
+        self.times = Times()
+        self.cached_tokens = 0
+        self.computed_tokens = 0
+        self.generated_tokens = 0
+        self.opening = opening
+        self.open_choices = len(samplers)
+        self.choices = [
+            Sequence(self, index, sampler, TextStream(stops), limit) for index, sampler in enumerate(samplers)
+        ]
+
+    def usage(self) -> Usage:
+        """The counts over all choices; the prompt counts once, as it does with OpenAI."""
+        size = len(self.prompt)
+        return Usage(
+            prompt_tokens=size,
+            completion_tokens=self.generated_tokens,
+            total_tokens=size + self.generated_tokens,
+            prompt_tokens_details=PromptTokensDetails(cached_tokens=self.cached_tokens),
+        )
+
+    def timings(self) -> Timings:
+        """Where the time went, until now."""
+        now = time.perf_counter()
+        started = self.times.started or now
+        first = self.times.first_token or now
+        prompt_ms, predicted_ms = (first - started) * 1e3, (now - first) * 1e3
+        return Timings(
+            queued_ms=(started - self.times.submitted) * 1e3,
+            prompt_n=self.computed_tokens,
+            prompt_ms=prompt_ms,
+            prompt_per_second=_rate(self.computed_tokens, prompt_ms),
+            predicted_n=self.generated_tokens,
+            predicted_ms=predicted_ms,
+            predicted_per_second=_rate(self.generated_tokens, predicted_ms),
+            cache_n=self.cached_tokens,
+        )
+
+
+class Times:
+    """When a job came, started and showed its first token; seconds of `time.perf_counter`, 0 for not yet."""
+
+    def __init__(self) -> None:
+        self.submitted = time.perf_counter()
+        self.started = 0.0
+        self.first_token = 0.0
+
+
+class Sequence:
+    """One choice of a job: the tokens of prompt and answer, of which the KV cache holds the first `past`."""
+
+    def __init__(self, job: Job, index: int, sampler: Sampler, stream: TextStream, limit: int) -> None:
+        self.job = job
+        self.index = index
+        self.sampler = sampler
+        self.stream = stream
+        self.limit = limit
+        self.generated = 0
+        self.computed = 0
+        """How many tokens of the prompt were computed for this choice; the others were taken over."""
+        self.past = 0
+        self.length = len(job.prompt)
+        self._tokens = np.empty(self.length + limit, np.int32)
+        self._tokens[: self.length] = job.prompt
+
+    @property
+    def tokens(self) -> npt.NDArray[np.int32]:
+        """All tokens so far."""
+        return self._tokens[: self.length]
+
+    @property
+    def pending(self) -> int:
+        """How many tokens the model has not seen yet."""
+        return self.length - self.past
+
+    @property
+    def is_generating(self) -> bool:
+        """Whether only the last chosen token is to be computed; otherwise it reads its prompt."""
+        return self.generated > 0 and self.pending == 1
+
+    def chunk(self, size: int) -> npt.NDArray[np.int32]:
+        """The next `size` tokens to be computed."""
+        return self._tokens[self.past : self.past + size]
+
+    def advance(self, count: int) -> None:
+        """The model has computed `count` more tokens."""
+        self.past += count
+        if self.generated == 0:
+            self.computed += count
+            self.job.computed_tokens += count
+
+    def begin(self) -> None:
+        """The whole prompt is computed, and the first token is about to be chosen."""
+        self.sampler.observe(self.job.prompt)
+        if self.index == 0:
+            self.job.cached_tokens = max(0, len(self.job.prompt) - self.computed)
+        self.job.times.first_token = self.job.times.first_token or time.perf_counter()
+
+    def take(self, token: int, vocab: Vocab) -> Delta | None:
+        """Add the token that was chosen.
+
+        Returns:
+            The text that became certain, or the end of the choice, or ``None`` while there is
+            nothing to tell.
+        """
+        self.generated += 1
+        self.job.generated_tokens += 1
+        if token in vocab.ends:
+            return self.end("stop")
+        self._tokens[self.length] = token
+        self.length += 1
+        text = self.stream.push(vocab.piece(token))
+        if self.stream.stopped is not None:
+            return self.end("stop", text)
+        if self.generated >= self.limit:
+            return self.end("length", text)
+        return Delta(index=self.index, text=text) if text else None
+
+    def end(self, reason: FinishReason, text: str = "") -> Delta:
+        """The last delta of this choice; of the whole job too, when the other choices have ended."""
+        text += self.stream.flush()
+        self.job.open_choices -= 1
+        delta = Delta(index=self.index, text=text, finish_reason=reason)
+        if self.job.open_choices == 0:
+            delta.usage = self.job.usage()
+            delta.timings = self.job.timings()
+        return delta
+
+
+def _rate(count: int, milliseconds: float) -> float:
+    return count / milliseconds * 1e3 if milliseconds > 0 else 0.0

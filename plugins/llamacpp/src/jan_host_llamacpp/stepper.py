@@ -1,0 +1,173 @@
+"""One step of the model for all sequences: plan a batch, compute it, choose the next tokens."""
+
+import time
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+from jan_host import Delta, EngineError, JanHostError
+
+from jan_host_llamacpp.batch import Batch
+from jan_host_llamacpp.kv import KvCache
+from jan_host_llamacpp.native import NativeContext
+from jan_host_llamacpp.sequence import Job, Sequence
+from jan_host_llamacpp.slots import Slot, Slots
+from jan_host_llamacpp.vocab import Vocab
+
+Event = tuple[Job, Delta | JanHostError]
+
+_NO_CELLS = 1
+_ABORTED = 2
+_STALL_SECONDS = 0.2
+"""How long prompts may hold up the streams of others at each step."""
+_ALONE_SECONDS = 1.0
+"""How long a step may take while nobody streams: after it, new requests join."""
+_FEWEST = 32
+"""Prompt tokens of a step at least: with fewer, the weights are read too often."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What one sequence computes in a step."""
+
+    slot: Slot
+    sequence: Sequence
+    size: int
+    index: int = -1
+    """Where its last token stands in the batch."""
+
+    @property
+    def completes(self) -> bool:
+        """Whether every token of the sequence is computed then, so that the next can be chosen."""
+        return self.size == self.sequence.pending
+
+
+class Stepper:
+    """Works on the sequences that hold slots; used by the compute thread alone.
+
+    Args:
+        context: llama.cpp's context.
+        kv: Its KV cache.
+        slots: Who holds which sequence number.
+        vocab: The model's vocabulary.
+    """
+
+    def __init__(self, context: NativeContext, kv: KvCache, slots: Slots, vocab: Vocab) -> None:
+        self._context = context
+        self._kv = kv
+        self._slots = slots
+        self._vocab = vocab
+        self._batch = Batch(context.batch_size)
+        self._seconds_per_token = 0.0
+        self.working_for: tuple[Job, ...] = ()
+        """The jobs of the batch that is being computed."""
+
+    def step(self) -> list[Event]:
+        """One step; what it made known, in order."""
+        parts = self._plan()
+        if not parts:
+            return []
+        self.working_for = tuple({part.sequence.job for part in parts})
+        started = time.perf_counter()
+        generating = all(part.sequence.is_generating for part in parts)
+        events = self._compute(parts)
+        if not generating:
+            self._learn(time.perf_counter() - started, sum(part.size for part in parts))
+        self.working_for = ()
+        return events
+
+    def _plan(self) -> list[Part]:
+        """One token of every generating sequence, then prompts under a budget; in order of slots."""
+        parts, reading = [], []
+        for slot in self._slots.busy:
+            sequence = slot.sequence
+            if sequence is None:
+                continue
+            if sequence.is_generating:
+                parts.append(Part(slot, sequence, 1))
+            elif self._slots.may_compute(slot):
+                reading.append(Part(slot, sequence, sequence.pending))
+        budget = min(self._batch.capacity - len(parts), self._prompt_budget(beside=bool(parts)))
+        for part, size in zip(reading, fair_shares(budget, [p.size for p in reading]), strict=True):
+            part.size = size
+        parts += [part for part in reading if part.size]
+        # llama.cpp computes neighbours together only when they stand in order.
+        return sorted(parts, key=lambda part: part.slot.number)
+
+    def _prompt_budget(self, *, beside: bool) -> int:
+        if not self._seconds_per_token:
+            return _FEWEST if beside else self._batch.capacity
+        seconds = _STALL_SECONDS if beside else _ALONE_SECONDS
+        return max(_FEWEST, int(seconds / self._seconds_per_token))
+
+    def _learn(self, seconds: float, tokens: int) -> None:
+        latest = seconds / tokens
+        known = self._seconds_per_token or latest
+        self._seconds_per_token = 0.7 * known + 0.3 * latest
+
+    def _compute(self, parts: list[Part]) -> list[Event]:
+        self._batch.clear()
+        for part in parts:
+            sequence = part.sequence
+            part.index = self._batch.add(
+                part.slot.number, sequence.chunk(part.size), sequence.past, part.completes
+            )
+        status = self._context.decode(self._batch)
+        if status == 0:
+            return self._choose(parts)
+        self._restore(parts)
+        if status == _ABORTED:
+            self._context.abort(False)
+            return []
+        return self._retry(parts, status)
+
+    def _restore(self, parts: Items[Part]) -> None:
+        """After a failure a part of the batch may have been computed: forget it."""
+        for part in parts:
+            part.sequence.past = self._kv.trim(part.slot.number, part.sequence.past)
+
+    def _retry(self, parts: list[Part], status: int) -> list[Event]:
+        """Smaller batches, so that nobody fails by what a neighbour did."""
+        if status == _NO_CELLS and self._slots.forget_parked():
+            return self._compute(parts)
+        if len(parts) > 1:
+            middle = len(parts) // 2
+            return self._compute(parts[:middle]) + self._compute(parts[middle:])
+        part = parts[0]
+        if status == _NO_CELLS and part.size > 1:
+            part.size //= 2
+            return self._compute(parts)
+        problem = "the KV cache is full" if status == _NO_CELLS else f"llama.cpp answered {status}"
+        error = EngineError(f"The model could not compute this request: {problem}. Send it again.")
+        self._slots.forget(part.slot)
+        return [(part.sequence.job, error)]
+
+    def _choose(self, parts: list[Part]) -> list[Event]:
+        events: list[Event] = []
+        for part in parts:
+            sequence = part.sequence
+            sequence.advance(part.size)
+            if sequence.pending:
+                continue
+            if sequence.generated == 0:
+                sequence.begin()
+            token = sequence.sampler.sample(self._context, part.index, sequence.generated)
+            delta = sequence.take(token, self._vocab)
+            if delta is not None:
+                events.append((sequence.job, delta))
+                if delta.finish_reason is not None:
+                    self._slots.release(part.slot)
+        return events
+
+
+def fair_shares(budget: int, wanted: Items[int]) -> list[int]:
+    """Divide `budget` evenly; what one does not need goes to the others.
+
+    The first ones get what an even division leaves over. Nobody gets more than it wants.
+    """
+    shares = [0] * len(wanted)
+    open_ones = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for position, index in enumerate(open_ones):
+        left = len(open_ones) - position
+        shares[index] = min(wanted[index], -(-budget // left))
+        budget -= shares[index]
+    return shares
