@@ -27,7 +27,7 @@ Messages = list[dict[str, Any]]
 @click.option("--temperature", type=click.FloatRange(min=0), help="0: the most probable answer.")
 @shared_options
 @click.pass_obj
-def run(session: Session, model: str, prompt: tuple[str, ...], system: str | None, **options: Any) -> None:
+def run(session: Session, /, model: str, prompt: tuple[str, ...], system: str | None, **options: Any) -> None:
     """Ask MODEL; without a PROMPT, chat with it until an empty line or Ctrl-D.
 
     A prompt may also come through standard input.

@@ -1,5 +1,6 @@
 """A request over its model's `parameters`: what the client left out, model.json may say."""
 
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,8 +50,13 @@ def _limited_already(request: GenerationOptions, name: str) -> bool:
     return other is not None and getattr(request, other, None) is not None
 
 
+@cache
+def _field_types(cls: type[GenerationOptions]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(cls)}
+
+
 def _converted(cls: type[GenerationOptions], values: dict[str, Any], model: Model) -> dict[str, Any]:
-    types = {field.name: field.type for field in msgspec.structs.fields(cls)}
+    types = _field_types(cls)
     converted = {}
     for name, value in values.items():
         if name in NOT_DEFAULTS or value is None:
