@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from jan_host.cli.logs import log_to_stderr
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.errors import JanHostError
 from jan_host.contract.plugin import Command
@@ -87,6 +88,8 @@ def jan_host(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code: 0, 1 after an error, 2 after a wrong call."""
+    # A command shows its error itself, in one line; `serve` turns the log up again.
+    log_to_stderr(os.environ.get("JAN_HOST_LOGGING_LEVEL") or "critical")
     sys.exit(_guarded(arguments))
 
 
@@ -97,6 +100,9 @@ def _guarded(arguments: list[str] | None) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as ended:
         code = ended.exit_code
+    except click.UsageError as error:
+        help_command = f"{error.ctx.command_path if error.ctx else 'jan-host'} --help"
+        code = _say(f"{error.format_message()} See: {help_command}", error.exit_code)
     except click.ClickException as error:
         code = _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):

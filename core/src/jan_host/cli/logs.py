@@ -9,8 +9,9 @@ QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 
 
 def log_to_stderr(level: str) -> None:
-    """Begin to log at `level` (``debug``, ``info``, ``warning``, ``error``)."""
-    logging.basicConfig(level=level.upper(), format=FORMAT, datefmt="%H:%M:%S", force=True)
+    """Begin to log at `level` (``debug``, ``info``, ``warning``, ``error``, ``critical``)."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    logging.basicConfig(level=number, format=FORMAT, datefmt="%H:%M:%S", force=True)
     if level != "debug":
         for name in QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)
