@@ -38,7 +38,7 @@ _COMPARING = frozenset(
 _LONG_NUMBER = re.compile(r"%[^a-zA-Z%]*?(?:\d{5}|\*)")
 
 
-def all_filters() -> dict[str, Function]:
+def all_filters() -> dict[str, Any]:
     """Every filter of the sandbox by its name."""
     return {
         **{name: _cheap(FILTERS[name]) for name in _CHEAP},
@@ -53,7 +53,7 @@ def all_filters() -> dict[str, Function]:
     }
 
 
-def all_tests() -> dict[str, Function]:
+def all_tests() -> dict[str, Any]:
     """Every test of the sandbox by its name."""
     return {name: _compared(test) if name in _COMPARING else test for name, test in _TESTS.items()}
 

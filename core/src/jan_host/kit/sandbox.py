@@ -55,14 +55,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,  # else constants are computed before there is a budget
             cache_size=0,
         )
-        filters: dict[str, Any] = {
-            **all_filters(),
+        self.filters = all_filters() | {
             "_compared": _compared,
             "_each": _each,
-            "_join": _join,
             "_flat": _flat,
+            "_join": _join,
         }
-        self.filters = filters
         self.tests = all_tests()
         self.globals = {name: self.globals[name] for name in _GLOBALS}
         self.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
