@@ -1,0 +1,107 @@
+"""Read a request's body before anything works on it: its type, its size and its time are checked."""
+
+import asyncio
+import re
+
+from litestar.types import HTTPRequestEvent, Receive, Scope
+
+from jan_host.api.security import header
+from jan_host.config import ServerConfig
+from jan_host.contract.errors import (
+    InvalidRequestError,
+    PayloadTooLargeError,
+    UnsupportedMediaTypeError,
+)
+
+JSON_TYPE = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def read_body(scope: Scope, receive: Receive, config: ServerConfig) -> bytes:
+    """The whole body.
+
+    Raises:
+        UnsupportedMediaTypeError: There is one, and its content type is not JSON. A page of
+            another site can post text or a form without asking; JSON it can't.
+        PayloadTooLargeError: It is larger than `max_body_bytes`, announced or not.
+        InvalidRequestError: 408: it takes longer than `body_timeout_seconds`.
+        ClientGoneError: The connection ended.
+    """
+    length = _announced_length(scope)
+    if length is None and header(scope, b"transfer-encoding") is None:
+        return b""
+    if length == 0:
+        return b""
+    _check_type(scope)
+    if length is not None and length > config.max_body_bytes:
+        raise _too_large(config)
+    try:
+        async with asyncio.timeout(config.body_timeout_seconds):
+            return await _collect(receive, config)
+    except TimeoutError:
+        raise InvalidRequestError(
+            f"The request's body did not arrive within {config.body_timeout_seconds:g} seconds.", status=408
+        ) from None
+
+
+def replay(body: bytes) -> Receive:
+    """A `receive` that gives a body that has been read already, and then nothing any more."""
+    message: HTTPRequestEvent | None = {"type": "http.request", "body": body, "more_body": False}
+
+    async def replayed() -> HTTPRequestEvent:
+        nonlocal message
+        if message is None:
+            # Whoever waits for the disconnect is cancelled by it, see `Exchange.watching`.
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError("a future that nobody sets is never done")
+        given, message = message, None
+        return given
+
+    return replayed
+
+
+async def _collect(receive: Receive, config: ServerConfig) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGoneError
+        chunk = message["body"]
+        size += len(chunk)
+        if size > config.max_body_bytes:
+            raise _too_large(config)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _announced_length(scope: Scope) -> int | None:
+    text = header(scope, b"content-length")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidRequestError("The Content-Length header is not a number.")
+    return int(text)
+
+
+def _check_type(scope: Scope) -> None:
+    value = header(scope, b"content-type") or ""
+    media_type, _, options = value.partition(";")
+    media_type = media_type.strip().lower()
+    if not JSON_TYPE.fullmatch(media_type):
+        raise UnsupportedMediaTypeError(
+            f"The body is of type {value or 'none'!r}. Send JSON with 'Content-Type: application/json'."
+        )
+    charset = options.strip().lower().removeprefix("charset=").strip('"')
+    if options and charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaTypeError("The body must be JSON in UTF-8.")
+
+
+def _too_large(config: ServerConfig) -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The body is larger than {config.max_body_bytes} bytes. Send less, or raise [server] max_body_bytes."
+    )

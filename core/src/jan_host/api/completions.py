@@ -1,0 +1,59 @@
+"""``POST /v1/completions``."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from litestar import post
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from jan_host.api.answers import Heading, heading, model_name, plain_id
+from jan_host.api.completion_pieces import CompletionPieces
+from jan_host.api.limits import check_completion
+from jan_host.api.operation import operation
+from jan_host.api.replies import Json
+from jan_host.api.sse import EventStream, closing
+from jan_host.api.wire import Completion
+from jan_host.contract.completion import CompletionRequest
+from jan_host.contract.generation import Delta
+from jan_host.host import JanHost
+
+
+def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
+    """The completion route over a host."""
+    config = host.config.server
+
+    @post(
+        "/completions",
+        **operation(
+            "create_completion", "Create completion", "Completions", answer=Completion, events=Completion
+        ),
+    )
+    async def create_completion(data: CompletionRequest) -> ASGIApp:
+        """Continue one or several prompts, in one piece or as a stream.
+
+        Choice `i` of prompt `p` has the index `p * n + i`.
+        """
+        check_completion(data, config)
+        request = msgspec.structs.replace(data, model=plain_id(data.model))
+
+        def head() -> Heading:
+            return heading("cmpl", model_name(host, request.model))
+
+        options = request.stream_options
+        pieces = CompletionPieces(head, include_usage=bool(options and options.include_usage))
+        deltas = host.complete(request)
+        if not request.stream:
+            return Json(await _whole(deltas, pieces))
+        return EventStream(
+            deltas, write=pieces.add, tail=pieces.end, stall_seconds=config.body_timeout_seconds
+        )
+
+    return [create_completion]
+
+
+async def _whole(deltas: AsyncIterator[Delta], pieces: CompletionPieces) -> Completion:
+    async with closing(deltas) as source:
+        async for delta in source:
+            pieces.keep(delta)
+    return pieces.whole()

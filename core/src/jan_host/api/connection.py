@@ -1,0 +1,111 @@
+"""One HTTP connection: the server's own protocol, with limits on how long and how large a request may be."""
+
+import asyncio
+from typing import Any, cast
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from jan_host.api.errors import error_body, error_headers
+from jan_host.contract.errors import InvalidRequestError, JanHostError
+
+MAX_HEAD_BYTES = 64 * 1024
+"""The most that a request's line and headers may take, beside one read of the socket."""
+GRACE_SECONDS = 5.0
+"""Beyond the body's own time, so that the application gets to say 408 first."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose every request must arrive whole, in time, with a head of sane size.
+
+    uvicorn limits only how long a connection may idle between two requests, so a client that
+    sends a byte now and then could hold connections for ever.
+    """
+
+    seconds: float
+    """How long a request may take to arrive; set on a subclass by `connection_class`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there; its first request begins."""
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request arrived."""
+        super().data_received(data)
+        if not self._in_head:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(InvalidRequestError("The request's headers are too large.", status=431))
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        self._arrived()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self._refuse(InvalidRequestError(f"{msg} Speak HTTP/1.1."))
+
+    def _begin(self) -> None:
+        self._arrived()
+        self._deadline = self.loop.call_later(self.seconds + GRACE_SECONDS, self._too_late)
+
+    def _arrived(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            # This is the next request of a client that still reads the answer to the last one.
+            self._begin()
+        elif self._in_head and (cycle is None or cycle.response_complete):
+            self._refuse(InvalidRequestError("The request's headers took too long to arrive.", status=408))
+        else:
+            self.transport.close()
+
+    def _refuse(self, error: JanHostError) -> None:
+        """Answer what did not become a request, unless an answer is under way already; then close."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_raw_answer(error))
+        self.transport.close()
+
+
+def connection_class(seconds: float) -> type[Connection]:
+    """The protocol of connections whose requests must arrive within `seconds`."""
+    return type("Connection", (Connection,), {"seconds": seconds})
+
+
+def _raw_answer(error: JanHostError) -> bytes:
+    body = msgspec.json.encode(error_body(error))
+    headers = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    lines = [f"{name}: {value}\r\n".encode() for name, value in (headers | error_headers(error)).items()]
+    return b"".join([STATUS_LINE[error.http_status], *lines, b"\r\n", body])

@@ -1,0 +1,162 @@
+"""Every exception becomes OpenAI's error body here, and nowhere else."""
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    LitestarException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.types import Scope, Send
+
+from jan_host.api.exchange import Exchange
+from jan_host.contract.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    JanHostError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+)
+
+DRAIN_RETRY_SECONDS = 10
+
+logger = logging.getLogger("jan_host.api")
+
+FIELD_PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
+"""Where msgspec's message says which field is at fault."""
+
+
+class ErrorDetail(msgspec.Struct, kw_only=True):
+    """What went wrong, in OpenAI's shape."""
+
+    message: str
+    """What is wrong and what to do about it."""
+    type: str
+    param: str | None
+    """The field of the request that is at fault, such as ``messages[0].content``."""
+    code: str
+
+
+class ErrorResponse(msgspec.Struct, kw_only=True):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail
+
+
+def shutting_down() -> UnavailableError:
+    """What new work is told while the host drains, and running work when the drain is over."""
+    return UnavailableError(
+        "The host is shutting down and takes no new work. Try again when it is back.",
+        retry_after=DRAIN_RETRY_SECONDS,
+    )
+
+
+def error_body(error: JanHostError) -> ErrorResponse:
+    """The wire form of an error."""
+    return ErrorResponse(
+        error=ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
+    )
+
+
+def error_headers(error: JanHostError) -> dict[str, str]:
+    """The HTTP headers that an error's answer carries."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+    if isinstance(error, AuthenticationError):
+        headers["www-authenticate"] = 'Bearer realm="jan-host"'
+    return headers
+
+
+def as_jan_host_error(error: BaseException, scope: Scope) -> JanHostError:
+    """The error of our tree that says what `error` means; an unexpected one is logged and hidden."""
+    while type(error) is LitestarException and error.__cause__ is not None:
+        error = error.__cause__  # Litestar wraps what fails after an answer has begun
+    if isinstance(error, JanHostError):
+        return error
+    if isinstance(error, msgspec.ValidationError):
+        return invalid_field(error)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _from_litestar(error, scope)
+    request_id = Exchange.of(scope).id
+    logger.error("Request %s failed unexpectedly", request_id, exc_info=error)
+    return JanHostError(
+        f"An internal error happened. The host's log tells more under request id {request_id}."
+    )
+
+
+def invalid_field(error: msgspec.ValidationError) -> ValidationError:
+    """msgspec's error as ours, with the field's path as `param`."""
+    text = str(error)
+    match = FIELD_PATH.search(text)
+    if match is None:
+        return ValidationError(f"The request's body is not right: {text}.")
+    path = match["path"]
+    return ValidationError(f"{path}: {text[: match.start()]}.", param=path)
+
+
+def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:
+    path, method = scope["path"], scope.get("method", "")
+    if isinstance(error, NotFoundException):
+        return NotFoundError(
+            f"There is nothing at {path}. GET /openapi.json lists all routes; /docs shows them."
+        )
+    if isinstance(error, MethodNotAllowedException):
+        allowed = _headers_of(error).get("allow", "")
+        return MethodNotAllowedError(f"{path} does not take {method}. It takes: {allowed}.")
+    if isinstance(error, ValidationException):
+        return _invalid_parameter(error)
+    return InvalidRequestError(error.detail or "The request can't be read.", status=error.status_code)
+
+
+def _invalid_parameter(error: ValidationException) -> ValidationError:
+    """Litestar's report on query, path or a missing body: its first entry names the parameter."""
+    details = error.extra if isinstance(error.extra, list) else []
+    first: Mapping[str, str] = next((item for item in details if isinstance(item, dict)), {})
+    param = first.get("key")
+    if param == "data":
+        return ValidationError("The request needs a JSON object as its body.")
+    if param is None:
+        return ValidationError(f"The request's parameters are not right: {error.detail}.")
+    return ValidationError(f"{param}: {first.get('message', 'not right')}.", param=param)
+
+
+def _headers_of(error: HTTPException) -> dict[str, str]:
+    return {name.lower(): value for name, value in (error.headers or {}).items()}
+
+
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorResponse]:
+    """Litestar's one exception handler."""
+    ours = as_jan_host_error(error, request.scope)
+    headers = error_headers(ours)
+    if isinstance(error, HTTPException):
+        headers |= {name: value for name, value in _headers_of(error).items() if name == "allow"}
+    return Response(content=error_body(ours), status_code=ours.http_status, headers=headers)
+
+
+async def send_error(send: Send, error: JanHostError) -> None:
+    """Answer a request that never reached Litestar, or was taken from it."""
+    body = msgspec.json.encode(error_body(error))
+    headers = [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": error.http_status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
