@@ -66,6 +66,9 @@ def _unlink_folder(entry: Entry, others: Sequence[Entry], models_folder: Path) -
 
 def _remove_folder(folder: Path, models_folder: Path) -> None:
     _check_inside(folder, models_folder)
+    if not folder.is_dir():  # a file that is listed for its impossible name
+        folder.unlink()
+        return
     # Renamed first: a scan in the meantime sees the whole model or none of it.
     doomed = folder.with_name(f".{secrets.token_hex(8)}.deleted")
     folder.rename(doomed)

@@ -104,7 +104,7 @@ def _inspect(
     """The models of files that no JSON file describes."""
     files = _unclaimed(group, entries)
     finding = engines.inspect(files, group.path)
-    by_folder = group.is_whole and len(finding.models) == 1
+    by_folder = group.is_whole and len(finding.models) + len(finding.problems) == 1
     found = [_adopt(model, group, by_folder=by_folder) for model in finding.models]
     found += [_broken(group, file, reason) for file, reason in finding.problems]
     if found or not group.is_whole or not report_unknown:

@@ -104,9 +104,10 @@ def _check(value: Any, depth: int) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise ModelBrokenError(f"the text {value!r} has half of a surrogate pair.") from None
-    elif isinstance(value, int | float):
-        if not math.isfinite(value) or not -(2**63) <= value < 2**63:
-            raise ModelBrokenError("it has a number that is too large.")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ModelBrokenError("it has a whole number of more than 64 bits.")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ModelBrokenError("it has a number that is too large.")
     elif isinstance(value, dict | list):
         if not depth:
             _refuse_depth()

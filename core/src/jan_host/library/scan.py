@@ -21,7 +21,7 @@ Stamp = tuple[int, int]
 
 @dataclass(slots=True)
 class Folder:
-    """A folder as it was seen."""
+    """A folder as it was seen, or something in its place that could not be looked at."""
 
     path: str
     linked: bool
@@ -92,6 +92,10 @@ class Scan:
                 self._take(folder, entry, depth)
 
     def _take(self, folder: Folder, entry: os.DirEntry[str], depth: int) -> None:
+        if not _is_text(entry.name):
+            reason = f"The name of {entry.path!r} is not text in UTF-8. Rename it."
+            folder.folders.append(Folder(entry.path, linked=folder.linked, problem=reason))
+            return
         try:
             found = entry.stat()
         except OSError as error:
@@ -99,9 +103,7 @@ class Scan:
                 reason = f"{entry.path} is a link that leads nowhere: {error.strerror}."
                 folder.folders.append(Folder(entry.path, linked=True, problem=reason))
             return
-        if not _is_text(entry.name):
-            folder.problem = f"The name of {entry.path!r} is not text in UTF-8. Rename it."
-        elif stat.S_ISREG(found.st_mode):
+        if stat.S_ISREG(found.st_mode):
             folder.files[entry.name] = (found.st_mtime_ns, found.st_size)
         elif stat.S_ISDIR(found.st_mode) and entry.is_symlink():
             self._links.append((folder, entry, depth + 1))
