@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from jan_host import CompletionRequest, Event, LoadedModel, Model
 from jan_host.config import RuntimeConfig
 from jan_host.plugins import EngineOrigin
 from jan_host.runtime import Launch, Runtime
+
 from tests.core.runtime import engines
 
 REPOSITORY = Path(__file__).parents[3]

@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
-
 from jan_host import (
     ChatRequest,
     CompletionRequest,
@@ -31,55 +31,115 @@ from jan_host import (
 )
 
 
-class Settings(msgspec.Struct, kw_only=True):
-    load: str = "well"
-    """How the load goes: ``well``, or one of the ways of `_misload`."""
+class ScriptedSettings(msgspec.Struct, kw_only=True):
+    """Settings of all engines here."""
+
+    misload: str = ""
+    """A name in `MISLOADS`."""
     gate: str = ""
-    """A file; the load waits until it exists."""
+    """A named pipe; the load waits until somebody writes to it."""
     ctx_len: int = 128
 
 
+def throw(error: BaseException) -> NoReturn:
+    raise error
+
+
+def say_and_exit(words: str, code: int) -> NoReturn:
+    print(words, file=sys.stderr, flush=True)
+    os._exit(code)
+
+
+def hang() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    time.sleep(3600)
+
+
+def print_everywhere() -> None:
+    print("printed by Python")
+    os.write(1, b"\xff\xff\xff\xffprinted by native code\n")
+    subprocess.run(["echo", "printed by a child"], check=True)
+
+
+def leave_a_child() -> None:
+    """A process that holds the worker's stderr, and outlives it for a while."""
+    subprocess.Popen(["sleep", "30"], stdout=None, stderr=None)
+
+
+MISDEEDS: dict[str, Callable[[], Any]] = {
+    "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "exit": lambda: say_and_exit("giving up now", 3),
+    "sys.exit": lambda: sys.exit("bye"),
+    "hang": hang,
+    "raise": lambda: throw(ValueError("a foreign\nproblem")),
+    "raise-base": lambda: throw(BaseException("very foreign")),
+    "cancel-itself": lambda: throw(asyncio.CancelledError()),
+    "too-long": lambda: throw(ContextLengthExceededError("128 tokens fit, and 200 came.", param="prompt")),
+    "print": print_everywhere,
+    "leave-a-child": leave_a_child,
+}
+NONSENSE: dict[str, Any] = {
+    "no-delta": "text",
+    "no-text": Delta(text=None),  # type: ignore[arg-type]  # an engine that breaks its contract
+    "surrogate": Delta(text="\ud800"),
+}
+MISLOADS: dict[str, Callable[[], Any]] = {
+    "raises": lambda: throw(OSError("the file is\ntruncated")),
+    "says why": lambda: throw(ModelLoadError("The file promises 3 tensors and holds 2. Download it again.")),
+    "exits": lambda: say_and_exit("out of luck", 7),
+    "sys.exits": lambda: sys.exit(1),
+    "raises base": lambda: throw(BaseException("very foreign")),
+    "cancels itself": lambda: throw(asyncio.CancelledError()),
+    "blocks": lambda: time.sleep(1.0),
+    "blocks forever": hang,
+}
+
+
 class Scripted(LoadedModel):
-    """Does what the prompt says: ``count 5``, ``crash``, ``hang``, ..."""
+    """Does what the prompt says: ``count 5``, ``endless``, ``segfault``, ..."""
 
     def __init__(self) -> None:
         self.cancelled = 0
 
     async def complete(self, request: CompletionRequest) -> AsyncGenerator[Delta, None]:
-        command, *words = str(request.prompt).split()
-        if command == "count":
-            for number in range(int(words[0])):
-                yield Delta(text=f"{number} ")
-                await asyncio.sleep(0)
-            yield Delta(finish_reason="stop", usage=Usage(completion_tokens=int(words[0])))
-        elif command == "burst":
-            for _ in range(int(words[0])):
-                yield Delta(text="a")
-        elif command == "endless":
-            try:
-                yield Delta(text="on ")
-                await asyncio.Event().wait()
-            finally:
-                self.cancelled += 1
-        elif command == "cancelled":
-            yield Delta(text=str(self.cancelled))
-        elif command == "environment":
-            yield Delta(text=os.environ.get(words[0], "-"))
-        else:
-            yield Delta(text="before ")
-            await _misbehave(command)
-            yield _nonsense(command)
+        command, _, word = str(request.prompt).partition(" ")
+        match command:
+            case "count":
+                for number in range(int(word)):
+                    yield Delta(text=f"{number} ")
+                    await asyncio.sleep(0)
+                yield Delta(finish_reason="stop", usage=Usage(completion_tokens=int(word)))
+            case "burst":
+                for _ in range(int(word)):
+                    yield Delta(text="a")
+            case "endless":
+                try:
+                    yield Delta(text="on ")
+                    await asyncio.Event().wait()
+                finally:
+                    self.cancelled += 1
+            case "cancelled":
+                yield Delta(text=str(self.cancelled))
+            case "environment":
+                yield Delta(text=os.environ.get(word, "-"))
+            case _:
+                yield Delta(text="before ")
+                await asyncio.sleep(0)  # the delta is on its way when the rest happens
+                MISDEEDS.get(command, str)()
+                yield NONSENSE.get(command, Delta(text="after", finish_reason="stop"))
 
     async def unload(self) -> None:
         print("unloaded")
 
 
 class Chatty(Scripted):
+    """Can do everything."""
+
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         yield Delta(text=request.messages[-1].text().upper(), finish_reason="stop")
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
-        if request.input == "numbers":
+        if request.input == "nonsense":
             return "not a result"  # type: ignore[return-value]  # an engine that breaks its contract
         return EmbeddingResult(embeddings=[[0.5, 1.0]], usage=Usage(prompt_tokens=2))
 
@@ -95,90 +155,37 @@ class Chatty(Scripted):
         return "".join(map(chr, tokens))
 
 
-async def _misbehave(command: str) -> None:
-    match command:
-        case "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "exit":
-            print("giving up now", file=sys.stderr, flush=True)
-            os._exit(3)
-        case "sys.exit":
-            sys.exit("bye")
-        case "hang":
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-            time.sleep(3600)
-        case "raise":
-            raise ValueError("a foreign\nproblem")
-        case "raise base":
-            raise BaseException("very foreign")
-        case "raise-base":
-            raise BaseException("very foreign")
-        case "cancel-itself":
-            raise asyncio.CancelledError
-        case "too-long":
-            raise ContextLengthExceededError("128 tokens fit, and 200 came.", param="prompt")
-        case "print":
-            print("printed by Python", flush=True)
-            os.write(1, b"\xff\xff\xff\xffprinted by native code")
-
-
-def _nonsense(command: str) -> Any:
-    match command:
-        case "no-delta":
-            return "text"
-        case "no-text":
-            return Delta(text=None)  # type: ignore[arg-type]  # an engine that breaks its contract
-        case "surrogate":
-            return Delta(text="\ud800")
-        case _:
-            return Delta(text="after", finish_reason="stop")
-
-
-async def _misload(how: str) -> None:
-    match how:
-        case "raises":
-            raise OSError("the file is truncated")
-        case "says why":
-            raise ModelLoadError("The file promises 3 tensors and holds 2. Download it again.")
-        case "exits":
-            print("out of luck", file=sys.stderr, flush=True)
-            os._exit(7)
-        case "sys.exits":
-            sys.exit(1)
-        case "raises base":
-            raise BaseException("very foreign")
-        case "blocks":
-            time.sleep(1.0)
-        case "forever":
-            await asyncio.Event().wait()
-        case "blocks forever":
-            time.sleep(3600)
-
-
 class ScriptedEngine(Engine):
+    """Completes, in a worker."""
+
     name = "scripted"
     formats = frozenset({"script"})
-    Settings = Settings
-    environment = {"SCRIPTED_ENGINE": "yes"}
-    model: type[LoadedModel] = Scripted
+    Settings = ScriptedSettings
+    environment: ClassVar[Mapping[str, str]] = {"SCRIPTED_ENGINE": "yes"}
+    loads: ClassVar[type[LoadedModel]] = Scripted
 
-    async def load(self, model: Model, folder: Path, settings: Settings, progress: Progress) -> LoadedModel:
+    async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
         progress(0.5)
-        while settings.gate and not Path(settings.gate).exists():
-            await asyncio.sleep(0.01)
-        await _misload(settings.load)
+        if settings.gate:
+            await asyncio.to_thread(Path(settings.gate).read_bytes)
+        MISLOADS.get(settings.misload, str)()
         progress(1.0)
-        return self.model()
+        return self.loads()
 
 
 class ChattyEngine(ScriptedEngine):
+    """Does everything, in a worker."""
+
     name = "chatty"
-    model = Chatty
+    loads = Chatty
 
 
 class HostEngine(ScriptedEngine):
+    """Does everything, in the host."""
+
     name = "hosted"
     runs_in = "host"
+    loads = Chatty
 
 
 @hookimpl

@@ -6,7 +6,13 @@ from typing import Any
 
 import msgspec
 
-from jan_host.contract.errors import ErrorPayload, JanHostError, ProtocolError, from_payload
+from jan_host.contract.errors import (
+    ErrorPayload,
+    InvalidRequestError,
+    JanHostError,
+    ProtocolError,
+    from_payload,
+)
 from jan_host.contract.generation import Delta
 from jan_host.runtime.calls import Call
 from jan_host.runtime.faults import same_error
@@ -85,9 +91,13 @@ class Exchange:
     def _begin(self, method: str, request: Any) -> tuple[int, Call]:
         if self._closed is not None:
             raise same_error(self._closed)
+        try:
+            body = msgspec.Raw(ENCODER.encode(request))
+        except (TypeError, ValueError) as error:  # a lone surrogate, or what no client can have sent
+            raise InvalidRequestError(f"The request can't be passed to the model: {error}") from None
         self._last_id += 1
         number, call = self._last_id, Call(self._loop)
-        self._send(Request(number, method, msgspec.Raw(ENCODER.encode(request))))
+        self._send(Request(number, method, body))
         self._calls[number] = call
         return number, call
 

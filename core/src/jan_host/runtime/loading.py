@@ -1,5 +1,6 @@
 """The load of a model by its engine, in a worker or in the host: the same rules for both."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,15 +41,21 @@ async def load_model(
     decoded = decode_settings(engine, settings)
     try:
         loaded = await engine.load(model, folder, decoded, progress)
-    except JanHostError:
+    except (JanHostError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
         raise ModelLoadError(f"{engine.name} could not load {model.id}: {describe_error(error)}") from error
-    except SystemExit as error:
-        raise ModelLoadError(f"{engine.name} could not load {model.id}: it tried to exit.") from error
     if not isinstance(loaded, LoadedModel):
         raise ModelLoadError(
             f"{engine.name} could not load {model.id}: its load returned a {type(loaded).__name__}"
             " in place of a LoadedModel."
         )
     return loaded
+
+
+def _is_cancelled() -> bool:
+    """Whether the cancellation was asked for, and is not the engine's own doing."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -78,7 +78,7 @@ class Runtime:
     async def stop(self, model_id: str) -> None:
         """Let the model's running requests end, for a while, then free it.
 
-        Nothing happens if it is not in memory. Requests that come meanwhile wait, and start it again.
+        A failed model counts as downloaded again. Requests that come meanwhile wait, and start it again.
         """
         supervisor = self._supervisors.get(model_id)
         if supervisor is not None:

@@ -107,6 +107,7 @@ class Server:
             folder = Path(frame.folder)
             self._model = await load_model(engine, frame.model, folder, frame.settings, self._tell_progress)
             self._caller = LocalCaller(self._model)
+            await asyncio.sleep(0)  # progress that was told before, from whatever thread, goes first
         except JanHostError as error:
             self._fail(0, error)
         except BaseException as error:

@@ -10,13 +10,14 @@ from jan_host.contract.engine import LoadedModel
 from jan_host.contract.errors import (
     JanHostError,
     ModelCoolingDownError,
+    ModelLoadError,
     TooManyRequestsError,
     UnavailableError,
 )
 from jan_host.contract.events import Event, ModelEvent, ModelProgressEvent
 from jan_host.contract.model import ModelStatus
 from jan_host.runtime.cooldown import Cooldown
-from jan_host.runtime.faults import same_error
+from jan_host.runtime.faults import describe_error, same_error
 from jan_host.runtime.launch import Instance, Launch, Place, RuntimeStatus
 
 _RETRY_SECONDS = 1.0
@@ -125,9 +126,13 @@ class Supervisor:
                 self._idle.set()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Let the running requests end, then free the model. A start that is under way is given up."""
+        """Let the running requests end, then free the model. A start that is under way is given up.
+
+        A failure of the past is forgotten.
+        """
         if self._stopping is None:
             if not self.loaded:
+                self._forget_failure()
                 return
             self._stopping = asyncio.create_task(self._stop(drain_seconds))
         await asyncio.shield(self._stopping)
@@ -136,6 +141,12 @@ class Supervisor:
         """Stop, and never start again."""
         self._closed = True
         await self.stop(drain_seconds)
+
+    def _forget_failure(self) -> None:
+        self._cooldown.clear()
+        self._last_crash = None
+        if self._status is not None:
+            self._set(None, None)
 
     async def _join_start(self, launch: Launch) -> None:
         if self._starting is None:
@@ -169,14 +180,22 @@ class Supervisor:
         try:
             instance = await self._place(launch).start(launch, self._progress, self._died)
         except JanHostError as error:
-            self._cooldown.start_failed()
-            self._set(ModelStatus.FAILED, error.message)
+            self._start_failed(error)
             raise
+        except Exception as error:
+            # Nothing of this kind is known; if there is one, the model must not hang between two states.
+            failure = ModelLoadError(f"{self._model_id} could not be started: {describe_error(error)}")
+            self._start_failed(failure)
+            raise failure from error
         finally:
             self._starting = None
         self._instance = instance
         self._cooldown.started()
         self._set(ModelStatus.RUNNING, past)
+
+    def _start_failed(self, error: JanHostError) -> None:
+        self._cooldown.start_failed()
+        self._set(ModelStatus.FAILED, error.message)
 
     async def _stop(self, drain_seconds: float) -> None:
         self._set(ModelStatus.STOPPING, None)
