@@ -15,29 +15,31 @@ def smallest(wanted: Any) -> Any:
     return msgspec.convert(_plain(inspect.type_info(wanted)), wanted)
 
 
+_ALWAYS: dict[type[inspect.Type], Any] = {
+    inspect.AnyType: None,
+    inspect.BoolType: False,
+    inspect.DictType: {},
+    inspect.NoneType: None,
+}
+
+
 def _plain(info: inspect.Type) -> Any:
-    value: Any = None
+    value = _ALWAYS.get(type(info))
     match info:
-        case inspect.IntType(ge=least) | inspect.FloatType(ge=least):
-            value = least or 1
-        case inspect.StrType(min_length=length):
-            value = "x" * (length or 1)
-        case inspect.BoolType():
-            value = False
-        case inspect.ListType(item_type=item, min_length=length):
-            value = [_plain(item)] * (length or 0)
-        case inspect.DictType():
-            value = {}
-        case inspect.LiteralType(values=values):
-            value = values[0]
+        case inspect.Metadata(type=described):
+            value = _plain(described)
         case inspect.UnionType(types=types):
             value = _plain(types[0])
         case inspect.StructType(fields=fields):
             value = {field.encode_name: _plain(field.type) for field in fields if field.required}
-        case inspect.Metadata(type=described):
-            value = _plain(described)
-        case inspect.NoneType() | inspect.AnyType():
-            pass
-        case _:
+        case inspect.ListType(item_type=item, min_length=length):
+            value = [_plain(item)] * (length or 0)
+        case inspect.StrType(min_length=length):
+            value = "x" * (length or 1)
+        case inspect.IntType(ge=least) | inspect.FloatType(ge=least):
+            value = least or 1
+        case inspect.LiteralType(values=values):
+            value = values[0]
+        case _ if type(info) not in _ALWAYS:
             raise TypeError(f"There is no smallest {info}.")
     return value

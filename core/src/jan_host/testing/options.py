@@ -132,8 +132,7 @@ def _check_promises(answer: Answer, options: Mapping[str, Any]) -> None:
         _check_logprobs(answer)
     if options.get("tool_choice") == "required":
         assert any(delta.tool_calls for delta in answer.deltas), "tool_choice=required without a tool call"
-    if answer.finish_reasons == ["stop"]:
-        _check_form(answer.text, options)
+    _check_form(answer, options)
 
 
 def _check_logprobs(answer: Answer) -> None:
@@ -144,10 +143,13 @@ def _check_logprobs(answer: Answer) -> None:
         assert len(entry.top_logprobs) <= 3, f"3 were asked for: {entry}"
 
 
-def _check_form(text: str, options: Mapping[str, Any]) -> None:
+def _check_form(answer: Answer, options: Mapping[str, Any]) -> None:
+    text = answer.text
     if "regex" in options:
         assert re.fullmatch(options["regex"], text), f"{text!r} does not match regex {options['regex']}"
     if "grammar" in options:
         assert text in ("yes", "no"), f"{text!r} does not match the grammar {options['grammar']}"
     if isinstance(options.get("response_format"), JsonObjectFormat | JsonSchemaFormat):
-        assert isinstance(msgspec.json.decode(text), dict), f"{text!r} is no JSON object"
+        assert text.lstrip()[:1] in ("{", ""), f"{text!r} does not begin as a JSON object does"
+        if answer.finish_reasons == ["stop"]:
+            assert isinstance(msgspec.json.decode(text), dict), f"{text!r} is no JSON object"
