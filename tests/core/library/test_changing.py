@@ -64,6 +64,17 @@ def test_a_change_is_written_where_the_model_is(house: House) -> None:
     assert house.only().model.name == "New"
 
 
+def test_a_model_that_is_fetched_later_gets_its_files_beside_its_json(house: House) -> None:
+    file = house.put("zephyr/zephyr-q2.json", {"origin": "hub/zephyr", "engine": "nitro"})
+    house.put("other/x.gguf")
+    assert "jan-host pull hub/zephyr" in (house.look()["zephyr-q2"].problem or "")
+    assert house.library.folder_for("zephyr-q2") == file.parent
+    assert house.library.folder_for("new") == house.models / "new"
+    house.put("zephyr/x.gguf")
+    entry = house.library.write(Model(id="zephyr-q2", engine="nitro", sources=[Source(filename="x.gguf")]))
+    assert (entry.file, entry.problem) == (file, None)
+
+
 def test_a_bare_file_gets_its_json_beside_it(house: House) -> None:
     house.put("one.gguf")
     house.put("two.gguf")

@@ -228,6 +228,14 @@ def test_an_id_that_is_taken(house: House) -> None:
     assert str(house.models / "b" / "model.json") in (found["same~2"].problem or "")
 
 
+def test_a_broken_model_takes_no_id_from_a_good_one(house: House) -> None:
+    house.put("a/model.json", {"id": "same", "sources": ["x.gguf"]})
+    house.put("b/model.json", {"id": "same", "engine": "openai"})
+    found = house.look()
+    assert (found["same"].folder.name, found["same"].problem) == ("b", None)
+    assert "x.gguf is missing" in (found["same~2"].problem or "")
+
+
 def test_hidden_things_are_not_seen(house: House) -> None:
     house.put(".partial/x.gguf")
     house.put(".x.gguf")
@@ -390,6 +398,8 @@ def test_engine_defaults(house: House) -> None:
     (folder / "llama.cpp").mkdir(parents=True)
     file = folder / "llama.cpp" / "engine.json"
     file.write_text('{"ctx_len": 2048, // why\n "ngl": "",}')
+    assert house.library.engine_defaults("llama.cpp") == {"ctx_len": 2048}
+    file.write_text('{"ctx_len": "2048", "n_parallel": "several"}')
     assert house.library.engine_defaults("llama.cpp") == {"ctx_len": 2048}
     file.write_text('{"settings": {"ngl": 1}}')
     assert house.library.engine_defaults("llama.cpp") == {"ngl": 1}

@@ -1,32 +1,25 @@
 """The models on disk. Truth is the files; there is no database."""
 
-import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from jan_host.contract.engine import Engine
-from jan_host.contract.errors import ConfigError, ConflictError, ModelBrokenError, ModelNotFoundError
+from jan_host.contract.errors import ConflictError, ModelNotFoundError
 from jan_host.contract.model import Model
 from jan_host.library.delete import delete_entry
 from jan_host.library.documents import MODEL_FILE, Documents
 from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry, build, linked_files
-from jan_host.library.fields import prune
 from jan_host.library.groups import Group, split
 from jan_host.library.ids import check_id, path_for
-from jan_host.library.read import read_object
+from jan_host.library.layers import read_defaults
 from jan_host.library.scan import Scan, Stamp
+from jan_host.library.unique import by_id
 from jan_host.library.write import write_model
-
-logger = logging.getLogger(__name__)
-
-ENGINE_FILE = "engine.json"
 
 
 @dataclass(slots=True)
@@ -96,11 +89,18 @@ class Library:
         return entry
 
     def folder_for(self, model_id: str) -> Path:
-        """Where a model of this id belongs: a folder directly in the models folder, or none yet.
+        """Where the files of a model of this id belong.
+
+        That is the folder of its model.json, where jan-host has one of its own; else a folder
+        directly in the models folder, which need not exist.
 
         Raises:
             InvalidRequestError: It can't be an id, or a link leads elsewhere.
         """
+        model_id = check_id(model_id)
+        entry = self._entries.get(model_id)
+        if entry and entry.owned and entry.file:
+            return entry.folder
         return path_for(self._models_folder, model_id)
 
     def write(self, model: Model, folder: Path | None = None) -> Entry:
@@ -142,15 +142,7 @@ class Library:
         Raises:
             ConfigError: The file can't be read; says why.
         """
-        file = path_for(self._engines_folder, engine_name) / ENGINE_FILE
-        if not file.is_file():
-            return {}
-        try:
-            raw = read_object(file)
-        except ModelBrokenError as error:
-            raise ConfigError(f"{file}: {error.message}") from None
-        nested = raw.get("settings", raw.get("engine_parameters"))
-        return prune(nested if isinstance(nested, dict) else raw)
+        return read_defaults(self._engines_folder, engine_name, self._engines.get(engine_name))
 
     def _file_for(self, model_id: str, folder: Path | None) -> Path:
         entry = self._entries.get(model_id)
@@ -179,14 +171,12 @@ class Library:
 
     def _scan(self) -> None:
         known: dict[Path, _Known] = {}
-        entries: dict[str, Entry] = {}
         for group, owned in self._groups():
             found = self._known.get(group.path)
             if found is None or found.group != group or found.linked != _stamps(found.linked):
                 found = self._build(group, owned=owned)
             known[group.path] = found
-            for entry in found.entries:
-                _add(entries, entry)
+        entries = by_id([entry for found in known.values() for entry in found.entries])
         self._documents.forget_unused()
         self._changed |= {
             model_id
@@ -221,22 +211,3 @@ def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
         except (OSError, ValueError):  # ValueError: a NUL in the name
             stamps[file] = None
     return stamps
-
-
-def _add(entries: dict[str, Entry], entry: Entry) -> None:
-    """Add an entry; where its id is taken, it is listed as broken beside the one that has it."""
-    first = entries.setdefault(entry.model.id, entry)
-    if first is entry:
-        return
-    own, taken = (found.file or found.folder for found in (entry, first))
-    reason = f"Its id {entry.model.id} is taken: by {taken}, and here by {own}. Change the field id of one."
-    number = 2
-    while f"{entry.model.id}~{number}" in entries:
-        number += 1
-    entries[f"{entry.model.id}~{number}"] = replace(
-        entry, model=_renamed(entry.model, f"{entry.model.id}~{number}"), problem=entry.problem or reason
-    )
-
-
-def _renamed(model: Model, model_id: str) -> Model:
-    return msgspec.structs.replace(model, id=model_id)
