@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
+from jan_host.contract.model import Model
 from jan_host.library.entries import Entry
 
 
