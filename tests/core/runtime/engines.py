@@ -1,6 +1,7 @@
 """A real plugin with small engines in pure Python, which do right and wrong what native engines do."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -118,6 +119,11 @@ class Scripted(LoadedModel):
                     await asyncio.Event().wait()
                 finally:
                     self.cancelled += 1
+            case "stubborn":
+                while True:
+                    yield Delta(text="on ")
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.Event().wait()
             case "cancelled":
                 yield Delta(text=str(self.cancelled))
             case "environment":

@@ -250,6 +250,13 @@ async def test_cancel_closes_the_engines_iterator_and_is_answered_by_done(loaded
     assert await loaded.text(2) == "1"
 
 
+async def test_cancel_ends_a_request_whose_engine_does_not_want_to(loaded: Wire) -> None:
+    loaded.send("request", 1, "complete", {"prompt": "stubborn"})
+    await loaded.frame()
+    loaded.send("cancel", 1)
+    assert await loaded.frame() == ["done", 1, None]
+
+
 async def test_cancel_of_an_unknown_request_is_nothing(loaded: Wire) -> None:
     loaded.send("cancel", 99)
     loaded.send("request", 1, "complete", {"prompt": "count 1"})

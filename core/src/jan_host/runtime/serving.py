@@ -181,10 +181,17 @@ class Server:
         stream = caller.stream(name, body)
         try:
             async for delta in stream:
+                if self._is_cancelled():
+                    break  # the engine caught the cancellation and went on
                 self._outbox.delta(request, delta)
                 await self._outbox.room()
         finally:
             await stream.aclose()
+
+    @staticmethod
+    def _is_cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     def _fail(self, request: int, error: JanHostError) -> None:
         self._outbox.send(Failed(request, error.to_payload()))
