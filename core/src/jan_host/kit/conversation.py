@@ -27,17 +27,19 @@ class Habits:
     """The arguments of a tool call are an object, not JSON as text."""
 
 
-def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]]) -> list[Message]:
+def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]], habits: Habits) -> list[Message]:
     """The messages as plain dicts: OpenAI's newer roles by their older names, and each content a text.
+
+    Arguments of tool calls become what a template with these `habits` wants.
 
     Raises:
         UnsupportedError: A content has a part that is not text.
         InvalidRequestError: A message is no message.
     """
-    return [_message(message, index) for index, message in enumerate(messages)]
+    return [_message(message, index, habits) for index, message in enumerate(messages)]
 
 
-def _message(given: ChatMessage | Mapping[str, Any], index: int) -> Message:
+def _message(given: ChatMessage | Mapping[str, Any], index: int, habits: Habits) -> Message:
     fields = msgspec.to_builtins(given) if isinstance(given, msgspec.Struct) else given
     message = {key: value for key, value in fields.items() if value is not None}
     role = message.get("role")
@@ -47,6 +49,8 @@ def _message(given: ChatMessage | Mapping[str, Any], index: int) -> Message:
         )
     message["role"] = _ROLES.get(role, role)
     message["content"] = _text(message.get("content", ""), index) or message.pop("refusal", "")
+    if habits.arguments and message.get("tool_calls"):
+        message["tool_calls"] = [_with_arguments(call) for call in message["tool_calls"]]
     return message
 
 
@@ -72,11 +76,13 @@ def plain_tools(tools: Sequence[Tool | Mapping[str, Any]] | None) -> list[dict[s
     return [msgspec.to_builtins(tool) for tool in tools] if tools else None
 
 
-def shaped(messages: Sequence[Message], habits: Habits) -> list[Message]:
-    """The conversation as a template with these `habits` wants it."""
+def shaped(messages: Sequence[Message], habits: Habits) -> Sequence[Message]:
+    """The conversation with system messages and contents as a template with these `habits` wants them."""
     if not habits.system and has_system(messages):
         messages = folded(messages)
-    return [_shaped(message, habits) for message in messages]
+    if not habits.parts:
+        return messages
+    return [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in messages]
 
 
 def has_system(messages: Sequence[Message]) -> bool:
@@ -97,14 +103,6 @@ def folded(messages: Sequence[Message]) -> list[Message]:
         else:
             found.append(message)
     return [*found, {"role": "user", "content": "\n\n".join(waiting)}] if waiting else found
-
-
-def _shaped(message: Message, habits: Habits) -> Message:
-    if habits.arguments and message.get("tool_calls"):
-        message = {**message, "tool_calls": [_with_arguments(call) for call in message["tool_calls"]]}
-    if habits.parts:
-        message = {**message, "content": [{"type": "text", "text": message["content"]}]}
-    return message
 
 
 def _with_arguments(call: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Program:
             self._template = Sandbox().template(source)
         except TemplateSyntaxError as error:
             raise ModelLoadError(
-                f"The chat template has an error in line {error.lineno}: {error.message}. {_CURE}"
+                f"The chat template has an error in line {error.lineno}: {_words(error)}. {_CURE}"
             ) from error
         except (TemplateError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
             raise ModelLoadError(f"The chat template can't be read: {_words(error)}. {_CURE}") from error
@@ -76,5 +76,5 @@ def _words(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep, or calls itself without end"
     if isinstance(error, TemplateError):
-        return str(error)
+        return (error.message or "it is wrong").rstrip(".")
     return f"{type(error).__name__}: {error}"

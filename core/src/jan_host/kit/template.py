@@ -199,7 +199,7 @@ class ChatTemplate:
             raise exceeded(error) from error
 
     def _segments(self, asked: "_Asked", budget: Budget) -> list[Segment]:
-        messages = conversation(asked.messages)
+        messages = conversation(asked.messages, self._habits)
         context = {**_checked(asked.variables), "tools": plain_tools(asked.tools)}
         budget.allow(sum(map(len, strings([messages, context]))))
         control = self._control
@@ -244,11 +244,13 @@ class ChatTemplate:
         habits = Habits(parts=habits.parts, system=system)
         if "tool_calls" not in self.source:
             return habits
-        function = {"name": "look", "arguments": f'{{"{_PROBE}": "x"}}'}
-        call = {"id": "abcdefghi", "type": "function", "function": function}
-        turn = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": [call]})
         as_text = Habits(parts=habits.parts, system=system, arguments=False)
-        return as_text if not self._shows(habits, *turn) and self._shows(as_text, *turn) else habits
+        takes_objects = self._shows(habits, *_calling({_PROBE: "x"}))
+        return (
+            habits
+            if takes_objects or not self._shows(as_text, *_calling(f'{{"{_PROBE}": "x"}}'))
+            else as_text
+        )
 
     def _shows(self, habits: Habits, *messages: Message) -> bool:
         """Whether the probe appears in what the template writes, and not in Python's notation."""
@@ -258,6 +260,12 @@ class ChatTemplate:
         except (JanHostError, TemplateTimeError):
             return False
         return _PROBE in written and f"'{_PROBE}'" not in written
+
+
+def _calling(arguments: object) -> list[Message]:
+    """A conversation in which the assistant calls a tool."""
+    call = {"id": "abcdefghi", "type": "function", "function": {"name": "look", "arguments": arguments}}
+    return [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
 
 
 def _checked(variables: Variables) -> Mapping[str, Any]:
