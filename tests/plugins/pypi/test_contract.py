@@ -19,7 +19,7 @@ class TestPyPIImporter(ImporterContract):
     @classmethod
     def good_origins(cls, shared_index: Index) -> Sequence[str]:
         shared_index.add("tiny", {"tiny/small.gguf": b"model", "tiny/large.gguf": b"larger model"})
-        return ["tiny==1.0", "tiny:small.gguf"]
+        return ["tiny==1.0"]
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ class Bringer:
 
     folder: DownloadFolder
     progress: Progress
-    client: Callable[[], "httpx.AsyncClient"]
+    client: Callable[[], Awaitable["httpx.AsyncClient"]]
     environ: Mapping[str, str]
     retries: Retries
 
@@ -41,7 +41,8 @@ class Bringer:
             source = await self._verified(index, parcel)
             if parcel.is_archive:
                 await extract(source, parcel.assets, self.folder.staging, parcel.label)
-                self.folder.whole(index).unlink(missing_ok=True)
+                # In a thread: to free gigabytes takes a file system a while.
+                await asyncio.to_thread(self.folder.whole(index).unlink, missing_ok=True)
             else:
                 target = self.folder.staging.joinpath(parcel.assets[0].filename)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ class Bringer:
         await Fetch(
             parcel=parcel,
             partial=partial,
-            client=self.client(),
+            client=await self.client(),
             environ=self.environ,
             retries=self.retries,
             on_total=on_total,

@@ -30,7 +30,7 @@ Finish = Callable[[ImportPlan], Awaitable[None]]
 class Tools:
     """What every download needs from its surroundings."""
 
-    client: Callable[[], "httpx.AsyncClient"]
+    client: Callable[[], Awaitable["httpx.AsyncClient"]]
     environ: Mapping[str, str]
     retries: Retries
 
@@ -102,7 +102,9 @@ class Download:
         self._given_up = True
         await self.interrupt()
         if self.progress.info.status == "failed":
-            self._discard()
+            self._cancelled()
+        if self.progress.info.status == "cancelled":
+            await asyncio.to_thread(self._discard)
 
     async def _run(self) -> None:
         try:
@@ -120,18 +122,20 @@ class Download:
         if not task.cancelled():
             return
         if self._given_up:
-            self._discard()
+            self._cancelled()
         else:
             self.error = DownloadError("The download was interrupted. Resume it, or pull the model again.")
             self.progress.status("failed", self.error.message)
+
+    def _cancelled(self) -> None:
+        self.error = None
+        self.progress.status("cancelled")
 
     def _discard(self) -> None:
         self.folder.remove()
         if self._placed:
             displace((asset.filename for asset in self.plan.assets), self.target)
             self._placed = False
-        self.error = None
-        self.progress.status("cancelled")
 
     async def _work(self) -> None:
         if not self._placed:

@@ -1,5 +1,6 @@
 """All downloads of this process: begin, watch, cancel, resume."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ class Downloads:
         self._folder = folder
         self._publish = publish
         self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
         self._tools = Tools(client=self._open_client, environ=environ, retries=retries or Retries())
         self._downloads: dict[str, Download] = {}
 
@@ -153,9 +155,11 @@ class Downloads:
                 f"There is no download {download_id!r}. GET /v1/downloads lists those that there are."
             ) from None
 
-    def _open_client(self) -> "httpx.AsyncClient":
-        if self._client is None:
-            from jan_host.downloads.transport import new_client
+    async def _open_client(self) -> "httpx.AsyncClient":
+        """The one client, made on first use and in a thread: certificates take a while to load."""
+        from jan_host.downloads.transport import new_client
 
-            self._client = new_client()
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(new_client)
         return self._client
