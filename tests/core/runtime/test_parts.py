@@ -119,7 +119,7 @@ def test_how_a_process_ended(code: int | None, words: str) -> None:
 
 
 def test_an_ending_quotes_the_last_lines() -> None:
-    assert Ending(1, ["a", "", "  b "]).describe() == (
+    assert Ending(1, ["a", "", "INFO engine: loaded", "  b "]).describe() == (
         "The worker ended by itself with exit code 1. Its last words: a | b"
     )
     assert Ending(1, []).describe() == "The worker ended by itself with exit code 1"

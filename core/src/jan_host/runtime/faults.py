@@ -5,6 +5,8 @@ import signal
 from jan_host.contract.errors import JanHostError, from_payload
 
 _MAX_TEXT = 500
+_LAST_WORDS = 4
+_GOOD_NEWS = ("DEBUG ", "INFO ")  # the levels that begin a line of the worker's log, see `worker.main`
 _HINTS = {
     "SIGKILL": "killed from outside, or the system ran out of memory",
     "SIGSEGV": "the engine's native code accessed memory that is not its own",
@@ -39,8 +41,13 @@ def describe_exit(code: int | None) -> str:
 
 def with_last_words(reason: str, lines: list[str]) -> str:
     """The reason, and behind it the last `lines` that the process wrote to its stderr."""
-    words = " | ".join(line.strip() for line in lines if line.strip())
+    words = " | ".join(line.strip() for line in lines)
     return f"{reason}. Its last words: {words}" if words else reason
+
+
+def telling_lines(lines: list[str]) -> list[str]:
+    """The last few lines that may tell why a worker ended; what its log says of good times does not."""
+    return [line for line in lines if line.strip() and not line.startswith(_GOOD_NEWS)][-_LAST_WORDS:]
 
 
 def same_error(error: JanHostError) -> JanHostError:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from jan_host.runtime.faults import describe_exit, with_last_words
-
-_LAST_WORDS = 4
+from jan_host.runtime.faults import describe_exit, telling_lines, with_last_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Ending:
 
     def describe(self) -> str:
         """The end in one line, for users: ``The worker was ended by SIGKILL (...). Its last words: ...``."""
-        return with_last_words(f"The worker {describe_exit(self.code)}", self.lines[-_LAST_WORDS:])
+        return with_last_words(f"The worker {describe_exit(self.code)}", telling_lines(self.lines))
 
 
 class Receiver(Protocol):
