@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from jan_host import Engine, LoadedModel, Model, ModelBrokenError, NoSettings, Place, Source
+from jan_host import Engine, LoadedModel, Model, ModelBrokenError, Place, Source
 from jan_host.library import Entry, Library
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -77,7 +77,7 @@ class Raising(TinyEngine):
     """An engine with a mistake in it."""
 
     name = "raising"
-    Settings = NoSettings
+    formats = frozenset({"xyz"})
 
     def inspect(self, files: Sequence[Path]) -> Sequence[Model]:
         raise ZeroDivisionError("a mistake")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from jan_host import Model, ModelNotFoundError, Source
+from jan_host import Model, ModelBrokenError, ModelNotFoundError, Source
 
 from tests.core.library.parts import MAGIC, SEEDS, House, Native, Raising, TinyEngine
 
@@ -174,13 +174,21 @@ def test_broken_ones_hide_no_other(house: House) -> None:
     assert "not JSON" in problems["not-model"]
 
 
-def test_an_engine_with_a_mistake_is_contained(tmp_path: Path) -> None:
+def test_an_engine_with_a_mistake_is_contained(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     house = House(tmp_path, Raising(), Native())
     house.put("seen/x.gguf")
-    house.put("unseen/x.xyz")
+    house.put("seen/README.md", "words")
+    house.put("unseen/weights", "words")
+    house.put("unseen/README.md", "words")
+    house.put("bare.xyz")
+    house.put("notes.txt", "words")
     found = house.look()
+    assert set(found) == {"seen", "unseen", "bare"}
     assert found["seen"].problem is None
-    assert "The engine raising failed" in (found["unseen"].problem or "")
+    for name in ("unseen", "bare"):
+        assert "The engine raising failed" in (found[name].problem or "")
+    assert len(caplog.messages) == 3
+    assert "Traceback" not in caplog.text
 
 
 class Liar(TinyEngine):
@@ -202,6 +210,31 @@ def test_a_strange_answer_of_an_engine_is_contained(tmp_path: Path, engine: Tiny
     house = House(tmp_path, engine)
     house.put("m/x.gguf")
     assert engine.name in (house.only().problem or "")
+
+
+class Split(Native):
+    """Its models are of two pieces, and the first alone is refused."""
+
+    def inspect(self, files: Sequence[Path]) -> Sequence[Model]:
+        firsts = [file for file in super().inspect(files) if file.id.endswith("1-of-2")]
+        names = {file.name for file in files}
+        for model in firsts:
+            second = f"{model.id.removesuffix('1-of-2')}2-of-2.gguf"
+            if second not in names:
+                raise ModelBrokenError(f"{second} is missing")
+        return firsts
+
+
+def test_a_bad_file_does_not_part_the_pieces_of_a_model(tmp_path: Path) -> None:
+    house = House(tmp_path, Split())
+    for name in ("a-1-of-2", "a-2-of-2", "b-1-of-2"):
+        house.put(f"{name}.gguf")
+    house.put("bad.gguf", "no magic")
+    assert {name: bool(entry.problem) for name, entry in house.look().items()} == {
+        "a-1-of-2": False,
+        "b-1-of-2": True,
+        "bad": True,
+    }
 
 
 def test_the_first_engine_has_a_file_that_two_know(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jan_host.contract.errors import ModelBrokenError
 from jan_host.library.read import MAX_BYTES, parse_object, read_object
@@ -50,11 +50,13 @@ def test_what_people_write(text: str, value: dict[str, Any]) -> None:
     assert parse_object(text.encode()) == value
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), VALUES))
 def test_json_is_read_as_json(value: dict[str, Any]) -> None:
     assert parse_object(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.binary(max_size=200) | st.text('{}[]:,"#/*\n a1-', max_size=60).map(str.encode))
 def test_anything_else_has_a_reason(data: bytes) -> None:
     with contextlib.suppress(ModelBrokenError):

@@ -21,8 +21,19 @@ class Finding:
     """What the engines saw in some files: models, and why files that look like models are none."""
 
     models: list[Model]
-    problems: list[tuple[Path | None, str]]
-    """The file at fault, where it is known, and the reason."""
+    problems: list[tuple[Path, str]]
+    """Each file at fault, and the reason."""
+    failure: str | None = None
+    """Which engine failed by a mistake of its own, if one did."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why an engine gave no answer."""
+
+    reason: str
+    is_mistake: bool
+    """Whether the engine is to blame, and not a file."""
 
 
 class Engines:
@@ -68,50 +79,69 @@ class Engines:
     def inspect(self, files: Sequence[Path], folder: Path) -> Finding:
         """The models among `files`; their sources are relative to `folder`.
 
-        One bad file does not hide the others: where an engine refuses the files together, it is
-        asked about each alone, and then about those that are left. A file that an engine took
-        for a model's is no other engine's.
+        One bad file does not hide the others: where an engine refuses the files together, the
+        bad ones are found, and it is asked about those that are left. A file that an engine
+        took for a model's is no other engine's.
         """
         models: list[Model] = []
-        problems: list[tuple[Path | None, str]] = []
+        problems: list[tuple[Path, str]] = []
+        failure = None
         taken: set[Path] = set()
         for engine in self._engines if files else ():
-            seen, problem = _ask(engine, files, folder)
-            if problem:
-                seen, found = _ask_for_each(engine, files, folder, problem)
-                problems.extend(found)
+            seen, blamed = _see(engine, files, folder)
+            for file, refusal in blamed.items():
+                if not refusal.is_mistake or file.suffix[1:].casefold() in engine.formats:
+                    problems.append((file, refusal.reason))
+                else:
+                    failure = failure or refusal.reason
             new = [model for model in seen if taken.isdisjoint(model.files(folder))]
             taken.update(file for model in new for file in model.files(folder))
             models.extend(new)
-        return Finding(models, [(file, reason) for file, reason in problems if file not in taken])
+        return Finding(models, [(file, reason) for file, reason in problems if file not in taken], failure)
 
 
-def _ask_for_each(
-    engine: Engine, files: Sequence[Path], folder: Path, problem: str
-) -> tuple[list[Model], list[tuple[Path | None, str]]]:
-    if len(files) == 1:
-        return [], [(files[0], problem)]
-    answers = {file: _ask(engine, [file], folder)[1] for file in files}
-    bad = [(file, reason) for file, reason in answers.items() if reason]
-    good = [file for file, reason in answers.items() if not reason]
-    if not bad:
-        return [], [(None, problem)]
-    models, left = _ask(engine, good, folder) if good else ([], None)
-    return models, [*bad, (None, left)] if left else [*bad]
+def _see(engine: Engine, files: Sequence[Path], folder: Path) -> tuple[list[Model], dict[Path, _Refusal]]:
+    """The models that an engine sees, and the files that it can't be asked about."""
+    models, refusal = _ask(engine, files, folder)
+    if refusal is None:
+        return models, {}
+    if refusal.is_mistake:
+        logger.warning("%s: %s", folder, refusal.reason)
+    blamed = _find_bad(engine, files, folder, refusal)
+    good = [file for file in files if file not in blamed]
+    models, refusal = _ask(engine, good, folder) if good else ([], None)
+    return models, blamed | (dict.fromkeys(good, refusal) if refusal else {})
 
 
-def _ask(engine: Engine, files: Sequence[Path], folder: Path) -> tuple[list[Model], str | None]:
+def _find_bad(engine: Engine, files: Sequence[Path], folder: Path, refusal: _Refusal) -> dict[Path, _Refusal]:
+    """The files for which the engine refuses `files`, and the reason for each."""
+    bad: dict[Path, _Refusal] = {}
+    if len(files) > 1:
+        for part in _parts(files):
+            _, reason = _ask(engine, part, folder)
+            if reason:
+                bad |= _find_bad(engine, part, folder, reason)
+    return bad or dict.fromkeys(files, refusal)
+
+
+def _parts(files: Sequence[Path]) -> list[list[Path]]:
+    """Files that differ in their numbers alone stay together, as pieces of one model; else each alone."""
+    series: dict[str, list[Path]] = {}
+    for file in files:
+        series.setdefault(re.sub(r"\d+", "#", str(file)), []).append(file)
+    return list(series.values()) if len(series) > 1 else [[file] for file in files]
+
+
+def _ask(engine: Engine, files: Sequence[Path], folder: Path) -> tuple[list[Model], _Refusal | None]:
     """The models that an engine sees, or the reason why it sees none."""
     try:
         return [_adopt(model, engine, files, folder) for model in engine.inspect(files)], None
     except ModelBrokenError as error:
-        return [], error.message
+        return [], _Refusal(error.message, is_mistake=False)
     except Exception as error:  # an engine is foreign code: whatever it raises costs these files alone
-        with_traceback = logger.isEnabledFor(logging.DEBUG)
-        logger.warning(
-            "The engine %s failed to inspect %s: %r", engine.name, folder, error, exc_info=with_traceback
-        )
-        return [], f"The engine {engine.name} failed while it looked at the files: {error!r}."
+        logger.debug("The engine %s failed to inspect %s", engine.name, files, exc_info=True)
+        reason = f"The engine {engine.name} failed while it looked at the files: {error!r}."
+        return [], _Refusal(reason, is_mistake=True)
 
 
 def _adopt(model: Model, engine: Engine, files: Sequence[Path], folder: Path) -> Model:
@@ -124,10 +154,7 @@ def _adopt(model: Model, engine: Engine, files: Sequence[Path], folder: Path) ->
     ]
     strange = [path for path in model.files(common) if path not in files]
     if strange or not sources:
-        raise ModelBrokenError(
-            f"The engine {engine.name} answered with a model whose files are not there:"
-            f" {', '.join(map(str, strange)) or 'none'}."
-        )
+        raise ValueError(f"it answered with a model of files that it was not asked about: {strange}")
     return msgspec.structs.replace(
         model,
         sources=sources,

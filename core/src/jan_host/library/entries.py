@@ -109,10 +109,9 @@ def _inspect(
     found += [_broken(group, file, reason) for file, reason in finding.problems]
     if found or not group.is_whole or not report_unknown:
         return found
-    if group.problem:
-        return [_broken(group, None, group.problem)]
     names = ", ".join(list(group.files)[:3])
-    return [_broken(group, None, f"No installed engine knows the files of this folder ({names}).")]
+    unknown = f"No installed engine knows the files of this folder ({names})."
+    return [_broken(group, None, group.problem or finding.failure or unknown)]
 
 
 def _adopt(model: Model, group: Group, *, by_folder: bool) -> Entry:

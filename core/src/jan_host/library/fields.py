@@ -1,6 +1,7 @@
 """The fields of a model.json in all generations, and how a single value is read."""
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,5 +79,7 @@ def _coerce_value(value: Any, wanted: Any) -> Any:
     try:
         msgspec.convert(value, wanted)
     except msgspec.ValidationError:
-        return msgspec.to_builtins(msgspec.convert(value, wanted, strict=False))
+        value = msgspec.to_builtins(msgspec.convert(value, wanted, strict=False))
+        if isinstance(value, float) and not math.isfinite(value):
+            raise msgspec.ValidationError("Expected a finite number") from None
     return value
