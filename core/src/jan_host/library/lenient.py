@@ -4,8 +4,8 @@ Hjson reads ``//`` and ``#`` comments, unquoted keys, trailing and missing comma
 without its outer braces. The seeds' samples need a little more, line by line:
 
 - ``"id": {model_file_name},`` is a placeholder, and means "not set";
-- ``"download_url": "x.gguf" -`` has a dash that belongs to nothing;
-- ``engine: nitro, // why``: Hjson would take an unquoted text up to the line's end for the value;
+- ``"download_url": "model.bin" -`` has a dash that belongs to nothing;
+- ``owned_by: me, // why``: Hjson would take an unquoted text up to the line's end for the value;
 - lines that held nothing but brackets got lost (the engine-parameters generation). Only where
   the text can't be read otherwise and has a key directly inside a list, they are put back: such
   a key begins an object, and a field of the model itself ends whatever is open. (A file whose
