@@ -5,7 +5,6 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
 from jan_host.contract.errors import DownloadError
 
@@ -65,6 +64,8 @@ def literal(host: str) -> str | None:
 
 def is_proxied(url: "httpx.URL") -> bool:
     """Whether the environment sends requests for this address through a proxy."""
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = getproxies()
     return (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.host)
 

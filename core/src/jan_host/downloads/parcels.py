@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from jan_host.contract.errors import ImportFailedError
 from jan_host.contract.importer import Asset, ImportPlan
@@ -88,6 +87,8 @@ def _parcel(assets: Sequence[Asset], plan: ImportPlan) -> Parcel:
 
 
 def _local(url: str) -> Path:
+    from urllib.request import url2pathname
+
     return Path(url2pathname(unquote(urlsplit(url).path)))
 
 

@@ -7,6 +7,7 @@ from jan_host import Model, Source
 
 from jan_host_pypi.candidates import Candidate
 from jan_host_pypi.pip import Wheel
+from jan_host_pypi.reference import SCHEME
 
 _LICENSE = re.compile(r"License :: (?:OSI Approved :: )?(?P<name>.+)")
 _GENERIC = re.compile(r"model(?:[-_.](?P<rest>.+))?", re.IGNORECASE)
@@ -15,7 +16,7 @@ _GENERIC = re.compile(r"model(?:[-_.](?P<rest>.+))?", re.IGNORECASE)
 def describe(candidate: Candidate, wheel: Wheel) -> Model:
     """What the wheel's metadata tells of a model. No address of an index stands in it."""
     stem = _stem(candidate.stem, wheel.name)
-    origin = f"pypi:{wheel.reference}"
+    origin = f"{SCHEME}:{wheel.reference}"
     return Model(
         id=re.sub(r"[^\w.-]+", "-", stem).strip("-.") or wheel.name,
         name=stem,
@@ -27,7 +28,7 @@ def describe(candidate: Candidate, wheel: Wheel) -> Model:
         ],
         metadata=_metadata(candidate, wheel.metadata),
         origin=origin,
-        import_format="pypi",
+        import_format=SCHEME,
     )
 
 

