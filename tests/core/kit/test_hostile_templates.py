@@ -1,10 +1,10 @@
 """A template is a stranger's program: it can neither get out nor take the time of others."""
 
 import asyncio
-import resource
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from jan_host import InvalidRequestError, JanHostError, ModelError, ModelLoadError
@@ -49,7 +49,7 @@ SPACE = [
     "{{ 'a' * 10**10 }}",
     "{{ 10**10 * 'a' }}",
     "{{ [1] * 10**9 }}",
-    "{{ 9 ** 9 ** 9 }}",
+    "{{ 9 ** (9 ** 9) }}",
     "{{ 2 ** 100000000 }}",
     "{{ range(10**9)|list }}",
     "{{ 'a'|center(10**9) }}",
@@ -121,10 +121,17 @@ ENDLESS = [
 
 
 @pytest.fixture(autouse=True)
-def _little_memory() -> None:
+def _little_memory() -> Iterator[None]:
     """A template that slips through must fail a test, not fill the machine."""
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.mark.parametrize("source", ESCAPES)
@@ -177,11 +184,11 @@ async def test_the_event_loop_goes_on_meanwhile() -> None:
 
 async def test_a_template_that_needs_a_while_is_rendered() -> None:
     source = (
-        "{% set ns = namespace(n=0) %}{% for i in range(300) %}{% for j in range(300) %}"
+        "{% set ns = namespace(n=0) %}{% for i in range(120) %}{% for j in range(120) %}"
         "{% set ns.n = ns.n + 1 %}{% endfor %}{% endfor %}{{ ns.n }}"
     )
     [segment] = await ChatTemplate(source).render(USER)
-    assert segment.text == "90000"
+    assert segment.text == "14400"
 
 
 @pytest.mark.parametrize(

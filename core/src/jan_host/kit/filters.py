@@ -7,7 +7,6 @@ in a prompt and are left out.
 import html
 import json
 import operator
-import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from jinja2.filters import FILTERS
 from jinja2.tests import TESTS
 
-from jan_host.kit.budget import TemplateLimitError, current
+from jan_host.kit.budget import current
+from jan_host.kit.checks import FILTERS as CHECKS
 
 Function = Callable[..., Any]
 
@@ -35,7 +35,6 @@ _COMPARING = frozenset(
     for name, test in _TESTS.items()
     if test in (operator.eq, operator.ne, operator.gt, operator.ge, operator.lt, operator.le) or name == "in"
 )
-_LONG_NUMBER = re.compile(r"%[^a-zA-Z%]*?(?:\d{5}|\*)")
 
 
 def all_filters() -> dict[str, Any]:
@@ -43,7 +42,7 @@ def all_filters() -> dict[str, Any]:
     return {
         **{name: _cheap(FILTERS[name]) for name in _CHEAP},
         **{name: _lazy(FILTERS[name]) for name in _LAZY},
-        **{name: _weighed(FILTERS[name], _CHECKS.get(name)) for name in _WEIGHED},
+        **{name: _weighed(FILTERS[name], CHECKS.get(name)) for name in _WEIGHED},
         "e": _escape,
         "escape": _escape,
         "forceescape": _escape,
@@ -56,49 +55,6 @@ def all_filters() -> dict[str, Any]:
 def all_tests() -> dict[str, Any]:
     """Every test of the sandbox by its name."""
     return {name: _compared(test) if name in _COMPARING else test for name, test in _TESTS.items()}
-
-
-def check_repeat(value: Any, times: Any) -> None:
-    """`value` is about to be repeated, as ``value * times`` does."""
-    if isinstance(value, str | list | tuple) and isinstance(times, int):
-        current().grow(len(value) * max(times, 0))
-    elif isinstance(value, int) and isinstance(times, int):
-        current().bits(value.bit_length() + times.bit_length())
-
-
-def check_printf(text: Any, values: Any) -> None:
-    """`text` is about to be filled as ``text % values`` does."""
-    if isinstance(text, str):
-        if _LONG_NUMBER.search(text):
-            raise TemplateLimitError("it formats with a width above 9999")
-        budget = current()
-        budget.grow(len(text) + text.count("%") * budget.flat(values))
-
-
-def check_replace(text: Any, old: Any = "", new: Any = "", count: Any = None) -> None:
-    """`old` is about to be replaced by `new`."""
-    if isinstance(text, str) and isinstance(old, str) and isinstance(new, str):
-        current().grow(len(text) + (text.count(old) if old else len(text) + 1) * len(new))
-
-
-def check_join(values: Any, between: Any = "", attribute: Any = None) -> None:
-    """`values` are about to be put together with `between`."""
-    budget = current()
-    budget.grow(budget.flat(values) + (len(values) * len(between) if isinstance(between, str) else 0))
-
-
-def _check_indent(text: Any, width: Any = 4, first: Any = False, blank: Any = False) -> None:
-    size = len(width) if isinstance(width, str) else int(width)
-    if isinstance(text, str):
-        current().grow(len(text) + (len(text.splitlines()) + 1) * size)
-
-
-_CHECKS: dict[str, Function] = {
-    "format": lambda text, *args, **named: check_printf(text, named or args),
-    "indent": _check_indent,
-    "join": check_join,
-    "replace": check_replace,
-}
 
 
 def _cheap(function: Function) -> Function:

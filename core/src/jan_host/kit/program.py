@@ -9,7 +9,7 @@ from jan_host.contract.errors import InvalidRequestError, ModelError, ModelLoadE
 from jan_host.kit.budget import SECONDS, Budget, TemplateLimitError, TemplateTimeError, spend
 from jan_host.kit.sandbox import RaisedError, Sandbox
 
-_LONGEST_SOURCE = 1 << 20
+_LONGEST_SOURCE = 1 << 18
 _CURE = "Give the model another prompt_template in its model.json."
 
 

@@ -7,7 +7,7 @@ on whatever thread it runs, without that thread having to be interrupted.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -17,17 +17,11 @@ from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
 
 from jan_host.kit.budget import TemplateLimitError, current
-from jan_host.kit.filters import (
-    all_filters,
-    all_tests,
-    check_join,
-    check_printf,
-    check_repeat,
-    check_replace,
-)
+from jan_host.kit.checks import METHODS, OPERATORS
+from jan_host.kit.filters import all_filters, all_tests
+from jan_host.kit.guards import GUARDS, Guards, written_out
 
 _TEXT_METHODS = frozenset(name for name in dir(str) if not name.startswith("_")) - {
     *("encode", "format", "format_map", "maketrans", "translate")
@@ -51,16 +45,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=[LoopControlExtension, _GenerationTag],
-            finalize=_written_out,
+            finalize=written_out,
             optimized=False,  # else constants are computed before there is a budget
             cache_size=0,
         )
-        self.filters = all_filters() | {
-            "_compared": _compared,
-            "_each": _each,
-            "_flat": _flat,
-            "_join": _join,
-        }
+        self.filters = all_filters() | GUARDS
         self.tests = all_tests()
         self.globals = {name: self.globals[name] for name in _GLOBALS}
         self.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
@@ -85,13 +74,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             TemplateSyntaxError: With the line.
             SyntaxError, RecursionError, MemoryError, ValueError: It is nested too deep for a program.
         """
-        tree = _Guards().visit(self.parse(source))
+        tree = Guards().visit(self.parse(source))
         tree.set_environment(self)
         return Template.from_code(self, self.compile(tree), self.make_globals(None))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """An operator whose result may be far larger than its operands."""
-        _OPERATORS[operator](left, right)
+        OPERATORS[operator](left, right)
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -124,137 +113,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         owner = getattr(_called, "__self__", None)
         if isinstance(owner, str):
             args = tuple(list(value) if isinstance(value, Iterator) else value for value in args)
-            check = _METHODS.get(_called.__name__)
+            check = METHODS.get(_called.__name__)
             if check is not None:
                 check(owner, *args, **named)
         elif isinstance(owner, list | tuple):
             budget.flat(owner)
         return super().call(_context, _called, *args, **named)
-
-
-class _Guards(NodeTransformer):
-    """Puts a filter of the sandbox wherever a template's program needs one."""
-
-    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  # Jinja's name for it
-        self.generic_visit(node)
-        node.iter = _guard(node.iter, "_each")
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802  # Jinja's name for it
-        self.generic_visit(node)
-        return _guard(nodes.List(node.nodes, lineno=node.lineno), "_join")
-
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802  # Jinja's name for it
-        self.generic_visit(node)
-        sides = [node.expr, *(operand.expr for operand in node.ops)]
-        if not any(isinstance(side, nodes.Const) for side in sides):
-            node.expr = _guard(node.expr, "_compared")
-            for operand in node.ops:
-                operand.expr = _guard(operand.expr, "_compared")
-        return node
-
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802  # Jinja's name for it
-        self.generic_visit(node)
-        if node.ctx != "load" or all(isinstance(item, nodes.Const) for item in node.items):
-            return node
-        return _guard(node, "_flat")
-
-
-def _guard(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
-
-
-class _Each:
-    """What a loop walks over, one step of the budget for each item."""
-
-    def __init__(self, items: Any) -> None:
-        self._items = items
-
-    def __iter__(self) -> Iterator[Any]:
-        tick = current().tick
-        for item in self._items:
-            tick()
-            yield item
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-
-def _each(items: Any) -> _Each:
-    return _Each(items)
-
-
-def _join(values: list[Any]) -> str:
-    budget = current()
-    budget.grow(sum(map(budget.flat, values)))
-    return "".join([value if type(value) is str else str(value) for value in values])
-
-
-def _compared(value: Any) -> Any:
-    """A side of a comparison: lists nested in each other many times compare for ever."""
-    if not isinstance(value, str | int | float):
-        current().flat(value)
-    return value
-
-
-def _flat(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A tuple without tuples inside: as a key, nested ones are hashed for ever."""
-    if any(isinstance(item, tuple) for item in value):
-        raise TemplateLimitError("it nests tuples")
-    return value
-
-
-def _written_out(value: Any) -> Any:
-    budget = current()
-    budget.grow(budget.flat(value))
-    return value
-
-
-def _add(left: Any, right: Any) -> None:
-    if isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
-        current().grow(len(left) + len(right))
-
-
-def _multiply(left: Any, right: Any) -> None:
-    check_repeat(left, right)
-    check_repeat(right, left)
-
-
-def _power(left: Any, right: Any) -> None:
-    if isinstance(left, int) and isinstance(right, int):
-        current().bits(left.bit_length() * max(right, 0))
-
-
-_OPERATORS: Mapping[str, Callable[[Any, Any], None]] = {
-    "+": _add,
-    "*": _multiply,
-    "**": _power,
-    "%": check_printf,
-}
-
-
-def _padded(text: str, width: Any = 8, *_: Any, **named: Any) -> None:
-    """A text is about to be filled up to `width`, or its tabs are."""
-    current().count(width)
-    for other in named.values():
-        current().count(other)
-    current().grow(max(len(text), width if isinstance(width, int) else 0))
-
-
-def _tabs(text: str, tabsize: Any = 8) -> None:
-    current().count(tabsize)
-    current().grow(len(text) + text.count("\t") * (tabsize if isinstance(tabsize, int) else 0))
-
-
-_METHODS: Mapping[str, Callable[..., None]] = {
-    "center": _padded,
-    "expandtabs": _tabs,
-    "join": lambda between, values: check_join(values, between),
-    "ljust": _padded,
-    "replace": check_replace,
-    "rjust": _padded,
-    "zfill": _padded,
-}
 
 
 def _raise_exception(message: str) -> NoReturn:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from jan_host.contract.chat import ChatMessage, Tool
-from jan_host.contract.errors import InvalidRequestError, JanHostError
+from jan_host.contract.errors import InvalidRequestError
 from jan_host.kit import turns
 from jan_host.kit.budget import SECONDS, Budget, TemplateTimeError
 from jan_host.kit.conversation import (
@@ -18,6 +18,7 @@ from jan_host.kit.conversation import (
     plain_tools,
     shaped,
 )
+from jan_host.kit.probing import find_habits
 from jan_host.kit.segments import ControlTokens, Segment, strings
 
 Messages = Sequence[ChatMessage | Mapping[str, Any]]
@@ -26,8 +27,6 @@ Variables = Mapping[str, Any] | None
 
 _QUICK_SECONDS = 0.02
 _QUICK_CHARACTERS = 1 << 16
-_PROBE_SECONDS = 0.25
-_PROBE = "jan-host-probe"
 _RESERVED = frozenset(("messages", "tools", "documents", "bos_token", "eos_token", "add_generation_prompt"))
 
 
@@ -100,7 +99,7 @@ class ChatTemplate:
             "eos_token": eos_token,
         }
         self._program = Program(source)
-        self._habits = self._probe()
+        self._habits = find_habits(self._run, source)
 
     @classmethod
     def from_setting(
@@ -232,40 +231,6 @@ class ChatTemplate:
     ) -> str:
         variables = {**self._constants, **context, "messages": shaped(messages, habits)}
         return self._program.run(variables, budget)
-
-    def _probe(self) -> Habits:
-        """What the template expects, found out by small conversations."""
-        user = {"role": "user", "content": _PROBE}
-        if not self._shows(Habits(), user) and self._shows(Habits(parts=True), user):
-            habits = Habits(parts=True)
-        else:
-            habits = Habits()
-        system = self._shows(habits, {"role": "system", "content": _PROBE}, {"role": "user", "content": "Hi"})
-        habits = Habits(parts=habits.parts, system=system)
-        if "tool_calls" not in self.source:
-            return habits
-        as_text = Habits(parts=habits.parts, system=system, arguments=False)
-        takes_objects = self._shows(habits, *_calling({_PROBE: "x"}))
-        return (
-            habits
-            if takes_objects or not self._shows(as_text, *_calling(f'{{"{_PROBE}": "x"}}'))
-            else as_text
-        )
-
-    def _shows(self, habits: Habits, *messages: Message) -> bool:
-        """Whether the probe appears in what the template writes, and not in Python's notation."""
-        context = {"tools": None, "add_generation_prompt": False}
-        try:
-            written = self._run(messages, habits, context, Budget(_PROBE_SECONDS))
-        except (JanHostError, TemplateTimeError):
-            return False
-        return _PROBE in written and f"'{_PROBE}'" not in written
-
-
-def _calling(arguments: object) -> list[Message]:
-    """A conversation in which the assistant calls a tool."""
-    call = {"id": "abcdefghi", "type": "function", "function": {"name": "look", "arguments": arguments}}
-    return [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
 
 
 def _checked(variables: Variables) -> Mapping[str, Any]:
