@@ -15,8 +15,8 @@ from jan_host import ModelBrokenError
 from jan_host_llamacpp.cursor import Cursor
 from jan_host_llamacpp.ggml import REMOVED_TYPES, TENSOR_TYPES
 from jan_host_llamacpp.header import Array, Header, Scalar, Tensor
+from jan_host_llamacpp.magic import MAGIC, why_not_gguf
 
-MAGIC: Final = b"GGUF"
 _U32: Final = Struct("<I")
 _U64: Final = Struct("<Q")
 _STRING: Final = 8
@@ -47,14 +47,6 @@ _KEPT_NUMBERS: Final = 4096
 _KEPT_STRINGS: Final = 64
 _ARRAYS_READ: Final = 256
 
-_KNOWN_BEGINNINGS: Final = {
-    b"version https://git-lfs": "is a pointer of Git LFS, not the model. Fetch the file that it stands for.",
-    b"lmgg": "is in GGML's oldest format, which llama.cpp no longer reads. Get the model as GGUF.",
-    b"fmgg": "is in GGML's old format ggmf, which llama.cpp no longer reads. Get the model as GGUF.",
-    b"tjgg": "is in GGML's old format ggjt, which llama.cpp no longer reads. Get the model as GGUF.",
-    b"algg": "is an adapter in GGML's old format, which llama.cpp no longer reads. Convert it to GGUF.",
-}
-
 
 def read_header(path: Path) -> Header:
     """The header of a GGUF file.
@@ -72,18 +64,6 @@ def read_header(path: Path) -> Header:
         raise ModelBrokenError(
             f"{path.name} can't be read: {error.strerror}. Check its permissions."
         ) from error
-
-
-def is_gguf(path: Path) -> bool:
-    """Whether the file is GGUF by its name, or a ``.bin`` that is GGUF inside."""
-    suffix = path.suffix.lower()
-    if suffix != ".bin":
-        return suffix == ".gguf"
-    try:
-        with path.open("rb", buffering=0) as stream:
-            return stream.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
 
 
 class _Reader:
@@ -126,7 +106,7 @@ class _Reader:
             raise ModelBrokenError("is empty. Download it again.")
         begin = cursor.take(min(cursor.size, 24))
         if not begin.startswith(MAGIC):
-            raise ModelBrokenError(_not_gguf(begin))
+            raise ModelBrokenError(why_not_gguf(begin))
         cursor.position = len(MAGIC)
         version = cursor.integer(_U32)
         if version & 0xFFFF == 0 and version:
@@ -245,11 +225,3 @@ def _alignment(metadata: dict[str, Scalar | Array]) -> int:
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1) or alignment > 1 << 20:
         raise ModelBrokenError("is damaged: its alignment is no power of two. Download it again.")
     return alignment
-
-
-def _not_gguf(begin: bytes) -> str:
-    for known, reason in _KNOWN_BEGINNINGS.items():
-        if begin.startswith(known):
-            return reason
-    shown = begin[:12].decode("ascii", "backslashreplace") if begin.isascii() else begin[:4].hex(" ")
-    return f"is not a GGUF file: it begins with {shown!r} in place of 'GGUF'. Download it again."

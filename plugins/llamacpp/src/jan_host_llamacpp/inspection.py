@@ -9,8 +9,9 @@ from typing import Any
 
 from jan_host import Model, ModelBrokenError, Source
 
-from jan_host_llamacpp.gguf import is_gguf, read_header
+from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Array, Header
+from jan_host_llamacpp.magic import is_gguf
 
 _SHARD = re.compile(r"(?P<base>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _EMBEDDING_ARCHITECTURES = frozenset(
