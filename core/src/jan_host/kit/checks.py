@@ -11,12 +11,14 @@ from jan_host.kit.budget import TemplateLimitError, current
 
 Check = Callable[..., None]
 
+_SIZED = (str, list, tuple)
+
 _LONG_NUMBER = re.compile(r"%[^a-zA-Z%]*?(?:\d{5}|\*)")
 
 
 def _check_repeat(value: Any, times: Any) -> None:
     """`value` is about to be repeated, as ``value * times`` does."""
-    if isinstance(value, str | list | tuple) and isinstance(times, int):
+    if isinstance(value, _SIZED) and isinstance(times, int):
         current().grow(len(value) * max(times, 0))
     elif isinstance(value, int) and isinstance(times, int):
         current().bits(value.bit_length() + times.bit_length())
@@ -50,7 +52,7 @@ def _check_indent(text: Any, width: Any = 4, first: Any = False, blank: Any = Fa
 
 
 def _add(left: Any, right: Any) -> None:
-    if isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+    if isinstance(left, _SIZED) and isinstance(right, _SIZED):
         current().grow(len(left) + len(right))
 
 

@@ -8,6 +8,8 @@ from jinja2.visitor import NodeTransformer
 
 from jan_host.kit.budget import TemplateLimitError, current
 
+_PLAIN = (str, int, float)
+
 
 class Guards(NodeTransformer):
     """Puts a filter of the sandbox wherever a template's program needs one."""
@@ -73,7 +75,7 @@ def _join(values: list[Any]) -> str:
 
 def _compared(value: Any) -> Any:
     """A side of a comparison: lists nested in each other many times compare for ever."""
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, _PLAIN):
         current().flat(value)
     return value
 

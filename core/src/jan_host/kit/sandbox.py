@@ -116,7 +116,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             check = METHODS.get(_called.__name__)
             if check is not None:
                 check(owner, *args, **named)
-        elif isinstance(owner, list | tuple):
+        elif isinstance(owner, (list, tuple)):
             budget.flat(owner)
         return super().call(_context, _called, *args, **named)
 
