@@ -1,21 +1,32 @@
-"""Contract suites: pytest classes that the author of a plugin subclasses. Needs pytest, and no plugin of it.
+"""Contract suites: pytest classes that the author of a plugin subclasses.
 
-import pytest
-from jan_host.testing import EngineContract
+They need pytest 9 or newer, and no plugin of it. The author gives what is the plugin's own as fixtures:
+
+```python
+@pytest.fixture(scope="module")
+def engine():
+    return MyEngine()
+
 
 @pytest.fixture(scope="module")
-def engine(): return MyEngine()
+def folder(tmp_path_factory):
+    ...  # a folder with the files of a real, small model
+
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory): ...        # a folder with the files of a real, small model
+def model():
+    return Model(id="tiny", format="mine", engine="my-engine", sources=[Source(filename="tiny.mine")])
 
-@pytest.fixture(scope="module")
-def model(): return Model(id="tiny", format="mine", engine="my-engine", sources=[...])
 
-class TestMyEngine(EngineContract): ...
+class TestMyEngine(EngineContract):
+    context_tokens = 4096
+```
 """
 
-import pytest
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError("jan_host.testing needs pytest. Install it: pip install 'pytest>=9'") from error
 
 pytest.register_assert_rewrite(
     "jan_host.testing.declaration",

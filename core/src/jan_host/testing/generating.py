@@ -79,7 +79,7 @@ class GenerationChecks(EngineFixtures):
         prompt, text = sample
         if len(text) < 12:
             pytest.skip(f"the model says too little to stop it: {text!r}")
-        for start in range(1, len(text) - length, max(1, len(text) // 5)):
+        for start in range(1, len(text) - length, max(1, len(text) // 3)):
             stop = text[start : start + length]
             answer = run(ask.greedy(prompt, max_tokens=_TOKENS, stop=[stop, "\u2603 never"]))
             assert answer.text == text[: text.index(stop)], f"stop={stop!r} in {text!r}"

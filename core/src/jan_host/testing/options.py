@@ -35,19 +35,19 @@ class OptionChecks(EngineFixtures):
 
     @pytest.mark.parametrize("name", OPTIONS)
     def test_an_option_works_or_is_refused(self, run: Run, ask: Ask, name: str) -> None:
-        options = {"max_tokens": 16, **OPTIONS[name]}
+        options = {"max_tokens": 8, **OPTIONS[name]}
         run(_works_or_refuses(ask.stream(self.prompts[0], **options), options))
 
     @pytest.mark.parametrize("name", CHAT_OPTIONS)
     def test_a_chat_option_works_or_is_refused(self, run: Run, live: Live, name: str) -> None:
         require("chat", live)
-        options = {"max_tokens": 16, **CHAT_OPTIONS[name]}
+        options = {"max_tokens": 8, **CHAT_OPTIONS[name]}
         run(_works_or_refuses(Ask("chat", live).stream(self.prompts[0], **options), options))
 
     @pytest.mark.parametrize("name", COMPLETION_OPTIONS)
     def test_a_completion_option_works_or_is_refused(self, run: Run, live: Live, name: str) -> None:
         require("complete", live)
-        options = {"max_tokens": 16, **COMPLETION_OPTIONS[name]}
+        options = {"max_tokens": 8, **COMPLETION_OPTIONS[name]}
         run(_works_or_refuses(Ask("complete", live).stream(self.prompts[0], **options), options))
 
     @pytest.mark.parametrize("name", IMPOSSIBLE)

@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "stops that are empty": {"stop": ["", ""]},
     "what no field names": {"extra": {"frobnicate": True}},
 }
-"""Options that chat and completion share; ``max_tokens`` is 16 where it is not named."""
+"""Options that chat and completion share; ``max_tokens`` is 8 where it is not named."""
 
 CHAT_OPTIONS: dict[str, dict[str, Any]] = {
     "max_completion_tokens": {"max_completion_tokens": 3, "max_tokens": None},
