@@ -147,7 +147,9 @@ async def test_overrides_of_a_start_are_checked(host: JanHost) -> None:
 async def test_settings_that_no_engine_knows_are_told(root: Path, host: JanHost) -> None:
     write_model(root, "typo", '{"settings": {"ordre": 2}}')
     await host.refresh()
-    assert "Did you mean 'order'" in host.model("typo").warnings[0]
+    (warning,) = host.model("typo").warnings
+    assert "settings.ordre" in warning
+    assert "order" in warning
     assert (await host.start("typo")).status == "running"
 
 
@@ -213,11 +215,13 @@ async def test_an_origin_that_no_importer_knows(host: JanHost) -> None:
 async def test_a_pull_of_a_text_becomes_a_model(tmp_path: Path, host: JanHost) -> None:
     text = tmp_path / "winter.txt"
     text.write_text("Snow on the roofs. Snow on the roads.")
+    events = (event async for event in host.subscribe() if isinstance(event, LibraryEvent))
     download = await host.pull(PullRequest(origin=f"textfile:{text}"))
     assert (await host.downloads.wait(download.id)).status == "done"
     info = host.model(download.model)
     assert (info.status, info.engine, info.import_format) == ("downloaded", "example-ngram", "textfile")
     assert await collect(host.chat(chat(info.id, max_tokens=2)))
+    assert await anext(events) == LibraryEvent(models=[info.id])
     with pytest.raises(ConflictError, match="already"):
         await host.pull(PullRequest(origin=f"textfile:{text}"))
     await host.delete(info.id)

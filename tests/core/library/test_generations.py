@@ -9,14 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jan_host import Model, Source
 from jan_host.contract.errors import ModelBrokenError
+from jan_host.library import generations
 from jan_host.library.engines import Engines
-from jan_host.library.generations import Defaults, read_model
+from jan_host.library.generations import Defaults, check_settings
 from jan_host.library.read import read_object
 
 from tests.core.library.parts import SEEDS, AzureRemote, Native, Remote
 
 ENGINES = Engines([Native(), Remote(), AzureRemote()])
 DEFAULTS = Defaults(id="folder", name="folder", created=1_700_000_000)
+
+
+def read_model(raw: dict[str, Any], defaults: Defaults, engines: Engines) -> tuple[Model, list[str]]:
+    """Read a document as the library does for a model whose engine it names."""
+    model, warnings = generations.read_model(raw, defaults, engines)
+    check_settings(model, engines, warnings)
+    return model, warnings
+
 
 G1 = {
     "id": "zephyr",

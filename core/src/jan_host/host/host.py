@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from jan_host.config import Config
@@ -59,13 +58,13 @@ class JanHost:
         self._bus = EventBus()
         self.library = Library(
             models_folder=config.models_folder,
-            folders=[Path(folder).expanduser() for folder in config.library.folders],
+            folders=config.library_folders,
             engines_folder=config.engines_folder,
             engines=self.plugins.engines(),
         )
         self.downloads = Downloads(folder=config.downloads_folder, publish=self._bus.publish)
         self.runtime = Runtime(config=config.runtime, publish=self._bus.publish)
-        self._imports = Imports(self.plugins, self.library, self.downloads)
+        self._imports = Imports(self.plugins, self.library, self.downloads, self.refresh)
         self._refreshing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:

@@ -1,7 +1,9 @@
 """From an origin to a model in the library: find the importer, plan, download, write model.json."""
 
+import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -26,12 +28,19 @@ MEMORY_SHARE = 0.8
 
 
 class Imports:
-    """Plans and pulls; a model that has arrived is in the library."""
+    """Plans and pulls. `refresh` is called when a model has arrived in the library."""
 
-    def __init__(self, plugins: Plugins, library: Library, downloads: Downloads) -> None:
+    def __init__(
+        self,
+        plugins: Plugins,
+        library: Library,
+        downloads: Downloads,
+        refresh: Callable[[], Awaitable[None]],
+    ) -> None:
         self._plugins = plugins
         self._library = library
         self._downloads = downloads
+        self._refresh = refresh
 
     async def plan(self, request: PullRequest) -> ImportPlan:
         """What a pull would do.
@@ -87,8 +96,20 @@ class Imports:
         return None
 
     async def _finish(self, plan: ImportPlan) -> None:
-        self._library.write(plan.model)
-        self._library.refresh()
+        await asyncio.to_thread(self._library.write, self._with_own_choices(plan.model))
+        await self._refresh()
+
+    def _with_own_choices(self, model: Model) -> Model:
+        """The settings and parameters that a user wrote for a model that was not here yet are kept."""
+        try:
+            written = self._library.get(model.id).model
+        except ModelNotFoundError:
+            return model
+        return msgspec.structs.replace(
+            model,
+            settings={**model.settings, **written.settings},
+            parameters={**model.parameters, **written.parameters},
+        )
 
     def _importer(self, origin: str, import_format: str | None) -> tuple[Importer, str]:
         scheme, colon, rest = origin.partition(":")

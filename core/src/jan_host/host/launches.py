@@ -65,24 +65,18 @@ def launch_of(
 
 
 def _check_overrides(overrides: Mapping[str, Any], engine: Engine) -> None:
-    for warning in unknown_settings(overrides, engine):
-        raise ValidationError(warning, param="settings")
+    known = [field.encode_name for field in msgspec.structs.fields(engine.Settings)]
+    for name in overrides:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It knows: {', '.join(known) or 'none'}."
+            raise ValidationError(
+                f"The engine {engine.name!r} does not know the setting {name!r}. {hint}", param="settings"
+            )
     try:
         msgspec.convert(dict(overrides), engine.Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ValidationError(f"These settings can't be used: {error}", param="settings") from error
-
-
-def unknown_settings(settings: Mapping[str, Any], engine: Engine) -> list[str]:
-    """A sentence for each setting that the engine does not know, with the nearest that it does."""
-    known = [field.encode_name for field in msgspec.structs.fields(engine.Settings)]
-    sentences = []
-    for name in settings:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It knows: {', '.join(known) or 'none'}."
-            sentences.append(f"The engine {engine.name!r} does not know the setting {name!r}. {hint}")
-    return sentences
 
 
 def describe(entry: Entry, *, status: RuntimeStatus, downloading: bool, plugins: Plugins) -> ModelInfo:
@@ -91,7 +85,7 @@ def describe(entry: Entry, *, status: RuntimeStatus, downloading: bool, plugins:
     problem = entry.problem
     if problem is None:
         try:
-            warnings += unknown_settings(entry.model.settings, engine_of(entry.model, plugins))
+            engine_of(entry.model, plugins)
         except EngineNotInstalledError as error:
             warnings.append(error.message)
     return _info(

@@ -12,7 +12,7 @@ from jan_host.contract.errors import ModelBrokenError
 from jan_host.contract.model import Model
 from jan_host.library.documents import MODEL_FILE, Document
 from jan_host.library.engines import Engines
-from jan_host.library.generations import Defaults, complete_engine, read_id, read_model
+from jan_host.library.generations import Defaults, check_settings, complete_engine, read_id, read_model
 from jan_host.library.groups import Group
 from jan_host.library.ids import shown_id
 
@@ -50,6 +50,7 @@ def build(group: Group, engines: Engines, *, owned: bool) -> list[Entry]:
         entry.owned = owned and not group.linked
         if entry.problem is None:
             complete_engine(entry.model, engines)
+            check_settings(entry.model, engines, entry.warnings)
             entry.problem = _find_problem(entry, engines)
     return entries
 

@@ -111,6 +111,18 @@ def complete_engine(model: Model, engines: Engines) -> None:
         model.engine = runner.name if runner else ""
 
 
+def check_settings(model: Model, engines: Engines, warnings: list[str]) -> None:
+    """Give the settings the types that the model's engine declares, and tell which it does not know."""
+    engine = engines.get(model.engine)
+    types = struct_types(engine.Settings) if engine else {}
+    given = model.settings
+    model.settings = coerce(given, types, "settings", warnings)
+    if engine:
+        warnings.extend(
+            _unknown_setting(key, engine.name, list(types)) for key in given if not _is_known(key, types)
+        )
+
+
 def _read_tables(model: Model, raw: Raw, engines: Engines, warnings: list[str]) -> None:
     """Fill in `settings` and `parameters`; each request parameter among the settings changes place."""
     runtime = dict(_table(raw, "parameters", warnings))
@@ -129,11 +141,7 @@ def _read_tables(model: Model, raw: Raw, engines: Engines, warnings: list[str]) 
     types = struct_types(engine.Settings) if engine else {}
     moved = {key: settings.pop(key) for key in option_types() if key in settings and key not in types}
     model.parameters = coerce(moved | parameters, option_types(), "parameters", warnings)
-    model.settings = coerce(settings, types, "settings", warnings)
-    if engine:
-        warnings.extend(
-            _unknown_setting(key, engine.name, list(types)) for key in settings if not _is_known(key, types)
-        )
+    model.settings = settings
 
 
 def _read_role_prompts(settings: Raw) -> None:
