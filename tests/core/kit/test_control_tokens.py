@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jan_host.kit import ChatTemplate, Segment, text
 
@@ -12,6 +12,7 @@ from tests.core.kit import texts
 
 TOKENS = ("<|im_start|>", "<|im_end|>", "<|im_", "<s>", "[INST]", "[INST", "\u2581", "ab", "bc", "aab")
 PLAIN = "{% for m in messages %}<s>{{ m.content }}<|im_end|>{% endfor %}"
+UNHURRIED = settings(deadline=None)  # the machine may be busy
 CONTENT = st.lists(
     st.sampled_from([*TOKENS, "<", "<|", "im_end|>", "x", " ", "a", "\ufdd0", "\ue000", "\n"])
 ).map("".join)
@@ -21,6 +22,7 @@ def controls(segments: list[Segment]) -> list[str]:
     return [segment.text for segment in segments if segment.control]
 
 
+@UNHURRIED
 @given(CONTENT, CONTENT)
 def test_only_the_template_writes_control_tokens(first: str, second: str) -> None:
     template = ChatTemplate(PLAIN, control_tokens=TOKENS)
@@ -31,6 +33,7 @@ def test_only_the_template_writes_control_tokens(first: str, second: str) -> Non
     assert text(segments) == f"<s>{first}<|im_end|><s>{second}<|im_end|>"
 
 
+@UNHURRIED
 @given(st.recursive(CONTENT | st.integers(), lambda inner: st.dictionaries(CONTENT, inner, max_size=3)))
 def test_tool_calls_and_tools_too(value: Any) -> None:
     template = ChatTemplate(

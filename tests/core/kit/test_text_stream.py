@@ -3,11 +3,12 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jan_host.kit import TextStream
 
 ALPHABET = st.text("ab\u00e9\u20ac\U0001f600\ufffd", max_size=30)
+UNHURRIED = settings(deadline=None)  # the machine may be busy
 DATA = st.lists(
     st.one_of(
         ALPHABET.map(str.encode), st.binary(max_size=4), st.sampled_from([b"\xe2\x82", b"\xf0\x9f", b"\xff"])
@@ -31,6 +32,7 @@ def expected(text: str, stops: list[str]) -> tuple[str, str | None]:
     return text, None
 
 
+@UNHURRIED
 @given(DATA, STOPS, st.lists(st.integers(0, 10_000), max_size=12))
 def test_any_split_gives_the_text_before_the_stop(data: bytes, stops: list[str], cuts: list[int]) -> None:
     stream = TextStream(stops)
@@ -38,6 +40,7 @@ def test_any_split_gives_the_text_before_the_stop(data: bytes, stops: list[str],
     assert (shown, stream.stopped) == expected(data.decode("utf-8", "replace"), stops)
 
 
+@UNHURRIED
 @given(DATA, STOPS)
 def test_what_was_shown_is_never_taken_back(data: bytes, stops: list[str]) -> None:
     stream = TextStream(stops)
@@ -48,6 +51,7 @@ def test_what_was_shown_is_never_taken_back(data: bytes, stops: list[str]) -> No
         assert final.startswith(shown)
 
 
+@UNHURRIED
 @given(ALPHABET, STOPS)
 def test_no_more_is_held_back_than_may_begin_a_stop(text: str, stops: list[str]) -> None:
     stream = TextStream(stops)
