@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
 from jan_host.api.answers import Heading, heading, model_name, plain_id
@@ -34,7 +35,7 @@ def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
             events=ChatCompletionChunk,
         ),
     )
-    async def create_chat_completion(data: ChatRequest) -> ASGIApp:
+    async def create_chat_completion(data: JSONBody[ChatRequest]) -> ASGIApp:
         """Answer a conversation, in one piece or as a stream of chunks.
 
         Only the request's own `stream` decides which: a default in the model's parameters does

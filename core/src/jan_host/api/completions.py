@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
 from jan_host.api.answers import Heading, heading, model_name, plain_id
@@ -29,7 +30,7 @@ def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
             "create_completion", "Create completion", "Completions", answer=Completion, events=Completion
         ),
     )
-    async def create_completion(data: CompletionRequest) -> ASGIApp:
+    async def create_completion(data: JSONBody[CompletionRequest]) -> ASGIApp:
         """Continue one or several prompts, in one piece or as a stream.
 
         Choice `i` of prompt `p` has the index `p * n + i`.

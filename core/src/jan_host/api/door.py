@@ -98,9 +98,12 @@ def _head_alone(send: Send, exchange: Exchange) -> Send:
     """`send` for HEAD: the head of what GET would answer. The server drops the body itself."""
 
     async def headed(message: Message) -> None:
-        await send(message)
-        if message["type"] == "http.response.body" and message.get("more_body", False):
-            exchange.hang_up()  # a stream would go on for nobody
+        goes_on = message["type"] == "http.response.body" and message.get("more_body", False)
+        if not goes_on:
+            await send(message)
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        exchange.hang_up()  # the stream would go on for nobody
 
     return headed
 

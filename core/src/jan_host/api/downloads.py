@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from jan_host.api.operation import operation
 from jan_host.contract.events import DownloadInfo
@@ -27,12 +28,12 @@ def download_routes(host: JanHost) -> list[HTTPRouteHandler]:
         return DownloadList(data=list(host.downloads.list()))
 
     @get("/downloads/{download_id:str}", **operation("retrieve_download", "Retrieve a download", "Downloads"))
-    async def retrieve_download(download_id: str) -> DownloadInfo:
+    async def retrieve_download(download_id: FromPath[str]) -> DownloadInfo:
         """How far a download is."""
         return host.downloads.get(download_id)
 
     @delete("/downloads/{download_id:str}", **operation("cancel_download", "Cancel a download", "Downloads"))
-    async def cancel_download(download_id: str) -> DownloadInfo:
+    async def cancel_download(download_id: FromPath[str]) -> DownloadInfo:
         """Ends a download; what was fetched stays for a resume."""
         return await host.downloads.cancel(download_id)
 
@@ -40,7 +41,7 @@ def download_routes(host: JanHost) -> list[HTTPRouteHandler]:
         "/downloads/{download_id:str}/resume",
         **operation("resume_download", "Resume a download", "Downloads", status=202),
     )
-    async def resume_download(download_id: str) -> DownloadInfo:
+    async def resume_download(download_id: FromPath[str]) -> DownloadInfo:
         """Goes on with a download that failed or was cancelled."""
         return await host.downloads.resume(download_id)
 

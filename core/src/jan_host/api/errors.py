@@ -115,11 +115,11 @@ def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:
         allowed = _headers_of(error).get("allow", "")
         return MethodNotAllowedError(f"{path} does not take {method}. It takes: {allowed}.")
     if isinstance(error, ValidationException):
-        return _invalid_parameter(error)
+        return _invalid_parameter(error, scope)
     return InvalidRequestError(error.detail or "The request can't be read.", status=error.status_code)
 
 
-def _invalid_parameter(error: ValidationException) -> ValidationError:
+def _invalid_parameter(error: ValidationException, scope: Scope) -> ValidationError:
     """Litestar's report on query, path or a missing body: its first entry names the parameter."""
     details = error.extra if isinstance(error.extra, list) else []
     first: Mapping[str, str] = next((item for item in details if isinstance(item, dict)), {})
@@ -128,7 +128,15 @@ def _invalid_parameter(error: ValidationException) -> ValidationError:
         return ValidationError("The request needs a JSON object as its body.")
     if param is None:
         return ValidationError(f"The request's parameters are not right: {error.detail}.")
-    return ValidationError(f"{param}: {first.get('message', 'not right')}.", param=param)
+    name = _public_name(param, scope)
+    return ValidationError(f"{name}: {first.get('message', 'not right')}.", param=name)
+
+
+def _public_name(parameter: str, scope: Scope) -> str:
+    """What clients call a handler's parameter."""
+    fields = scope["route_handler"].parsed_fn_signature.parameters
+    definition = fields[parameter].kwarg_definition if parameter in fields else None
+    return getattr(definition, "name", None) or parameter
 
 
 def _headers_of(error: HTTPException) -> dict[str, str]:

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from litestar import Litestar
 from litestar.constants import RESERVED_KWARGS
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import BodyKwarg, PathParameter, QueryParameter
 from litestar.types import ASGIApp
+from litestar.utils import is_async_callable
 
 from jan_host.api.operation import ANSWER
 from jan_host.api.replies import PluginAnswer
@@ -88,27 +90,38 @@ def _handler(route: Route, stall_seconds: float) -> HTTPRouteHandler:
         operation_id=route.operation_id,
         tags=list(route.tags),
         opt={ANSWER: returned} if describes else {},
-    )(_adapted(route.handler, signature, stall_seconds))
+    )(_adapted(route.handler, signature, route.path, stall_seconds))
+
+
+def _marker(name: str, path: str) -> BodyKwarg | PathParameter | QueryParameter:
+    """Where a handler's parameter comes from, by the rules of `Route`."""
+    if name == BODY:
+        return BodyKwarg(media_type=RequestEncodingType.JSON)
+    return PathParameter() if f"{{{name}:" in path else QueryParameter(name=name)
 
 
 def _adapted(
-    handler: Callable[..., Awaitable[Any]], signature: inspect.Signature, stall_seconds: float
+    handler: Callable[..., Awaitable[Any]], signature: inspect.Signature, path: str, stall_seconds: float
 ) -> Callable[..., Awaitable[ASGIApp]]:
     """`handler` with a signature whose names all mean what `Route` promises.
 
     Litestar gives some names a meaning of its own (``query``, ``headers``, ...); here they are
     query parameters like any other.
     """
+    if not is_async_callable(handler):
+        raise PluginError(f"the handler of {path} is not async")
     names: dict[str, str] = {}
     parameters = []
     for parameter in signature.parameters.values():
-        kind: Any = parameter.annotation
-        adapted = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        if parameter.name in RESERVED_KWARGS and parameter.name != BODY:
-            annotation = Annotated[kind, Parameter(query=parameter.name)]
-            adapted = adapted.replace(name=f"{parameter.name}_", annotation=annotation)
-        names[adapted.name] = parameter.name
-        parameters.append(adapted)
+        name = parameter.name
+        if parameter.annotation is inspect.Parameter.empty:
+            raise PluginError(f"the handler of {path} does not say of what type {name!r} is")
+        own_name = f"{name}_" if name in RESERVED_KWARGS and name != BODY else name
+        annotation: Any = Annotated[parameter.annotation, _marker(name, path)]
+        parameters.append(
+            parameter.replace(name=own_name, annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)
+        )
+        names[own_name] = name
 
     async def answer(**given: Any) -> ASGIApp:
         content = await handler(**{names[name]: value for name, value in given.items()})

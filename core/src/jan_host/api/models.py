@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from jan_host.api.operation import operation
 from jan_host.api.paths import model_id as id_in
@@ -61,18 +62,18 @@ def model_routes(host: JanHost) -> list[HTTPRouteHandler]:
 
 def _reading(host: JanHost) -> list[HTTPRouteHandler]:
     @get("/models", **operation("list_models", "List models", "Models"))
-    async def list_models(filter: ModelFilter = "all") -> ModelList:  # noqa: A002  # the query parameter's name
+    async def list_models(filter: FromQuery[ModelFilter] = "all") -> ModelList:  # noqa: A002  # the query parameter's name
         """Lists all models, or those that run, are downloaded, or are being downloaded."""
         wanted = STATUSES[filter]
         return ModelList(data=[model for model in host.models() if model.status in wanted])
 
     @get("/models/{model_id:str}", **operation("retrieve_model", "Retrieve a model", "Models"))
-    async def retrieve_model(model_id: str) -> ModelInfo:
+    async def retrieve_model(model_id: FromPath[str]) -> ModelInfo:
         """One model. Slashes in its id may be written plainly or as %2F."""
         return host.model(id_in(model_id))
 
     @delete("/models/{model_id:str}", **operation("delete_model", "Delete a model", "Models"))
-    async def delete_model(model_id: str, cancel: bool = False) -> DeletedModel:
+    async def delete_model(model_id: FromPath[str], cancel: FromQuery[bool] = False) -> DeletedModel:
         """Stops a model and removes it. While it is being downloaded, this needs ?cancel=true."""
         name = id_in(model_id)
         await host.delete(name, cancel=cancel)
@@ -83,7 +84,7 @@ def _reading(host: JanHost) -> list[HTTPRouteHandler]:
 
 def _running(host: JanHost) -> list[HTTPRouteHandler]:
     @put("/models/{model_id:str}/start", **operation("start_model", "Start a model", "Models"))
-    async def start_model(model_id: str, data: dict[str, Any] | None = None) -> ModelInfo:
+    async def start_model(model_id: FromPath[str], data: JSONBody[dict[str, Any] | None] = None) -> ModelInfo:
         """Loads a model and answers when it is ready.
 
         The body is optional. It holds settings that go over those of the model's own: under
@@ -94,7 +95,7 @@ def _running(host: JanHost) -> list[HTTPRouteHandler]:
         return await host.start(name, start_settings(data or {}))
 
     @put("/models/{model_id:str}/stop", **operation("stop_model", "Stop a model", "Models"))
-    async def stop_model(model_id: str) -> ModelInfo:
+    async def stop_model(model_id: FromPath[str]) -> ModelInfo:
         """Lets the model's requests end, then frees its memory."""
         return await host.stop(id_in(model_id))
 
@@ -103,12 +104,12 @@ def _running(host: JanHost) -> list[HTTPRouteHandler]:
 
 def _pulling(host: JanHost) -> list[HTTPRouteHandler]:
     @post("/models/pull", **operation("pull_model", "Download a model", "Models", status=202))
-    async def pull_model(data: PullRequest) -> DownloadInfo:
+    async def pull_model(data: JSONBody[PullRequest]) -> DownloadInfo:
         """Begins to bring a model; GET /v1/downloads/{id} tells how far it is."""
         return await host.pull(data)
 
     @post("/models/plan", **operation("plan_pull", "Plan a download", "Models"))
-    async def plan_pull(data: PullRequest) -> ImportPlan:
+    async def plan_pull(data: JSONBody[PullRequest]) -> ImportPlan:
         """What a pull would fetch and write, which other variants there are, and why this one."""
         return await host.plan(data)
 

@@ -128,7 +128,7 @@ class _Operation:
     def _parameter(self, name: str, schema_of: dict[Any, Document]) -> Document:
         field = self._parameters[name]
         in_path = name in self._path_names
-        alias = getattr(field.kwarg_definition, "query", None)
+        alias = getattr(field.kwarg_definition, "name", None)
         schema = dict(schema_of[field.annotation])
         if field.has_default:
             schema["default"] = field.default

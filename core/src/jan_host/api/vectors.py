@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from jan_host.api.answers import model_name, plain_id
@@ -65,7 +66,7 @@ def vector_routes(host: JanHost) -> list[HTTPRouteHandler]:
     """The embedding and rerank routes over a host."""
 
     @post("/embeddings", **operation("create_embedding", "Create embeddings", "Embeddings"))
-    async def create_embedding(data: EmbeddingRequest) -> EmbeddingList:
+    async def create_embedding(data: JSONBody[EmbeddingRequest]) -> EmbeddingList:
         """Turn texts into vectors."""
         texts = split_prompts(data.input, "input")
         request = msgspec.structs.replace(data, model=plain_id(data.model))
@@ -74,7 +75,7 @@ def vector_routes(host: JanHost) -> list[HTTPRouteHandler]:
         return _embedding_list(result, request, model_name(host, request.model))
 
     @post("/rerank", **operation("create_rerank", "Sort documents by relevance", "Rerank"))
-    async def create_rerank(data: RerankRequest) -> RerankResponse:
+    async def create_rerank(data: JSONBody[RerankRequest]) -> RerankResponse:
         """Score documents against a query; the most relevant comes first."""
         request = msgspec.structs.replace(data, model=plain_id(data.model))
         result = await host.rerank(request)

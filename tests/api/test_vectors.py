@@ -1,0 +1,57 @@
+"""Embeddings and rerank."""
+
+import base64
+import struct
+
+import httpx
+import pytest
+
+from tests.api.conftest import MODEL
+
+
+def test_embeddings_of_several_texts(client: httpx.Client) -> None:
+    answer = client.post("/v1/embeddings", json={"model": MODEL, "input": ["a", "bcd"]}).json()
+    assert answer == {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": [1.0, 0.25, -1.5]},
+            {"object": "embedding", "index": 1, "embedding": [3.0, 0.25, -1.5]},
+        ],
+        "model": MODEL,
+        "usage": {"prompt_tokens": 2, "total_tokens": 2},
+    }
+
+
+@pytest.mark.parametrize("given", ["text", [7], [[1, 2], [3]], ["x"]])
+def test_every_form_of_input_and_base64(client: httpx.Client, given: object) -> None:
+    body = {"model": MODEL, "input": given, "encoding_format": "base64"}
+    data = client.post("/v1/embeddings", json=body).json()["data"]
+    numbers = struct.unpack("<3f", base64.b64decode(data[0]["embedding"]))
+    assert numbers[1:] == (0.25, -1.5)
+
+
+def test_an_engine_that_gives_too_many_vectors_is_found_out(client: httpx.Client) -> None:
+    # The scripted engine wrongly takes one text of three tokens for three texts.
+    answer = client.post("/v1/embeddings", json={"model": MODEL, "input": [1, 2, 3]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_error")
+
+
+def test_rerank_sorts_and_cuts(client: httpx.Client) -> None:
+    body = {
+        "model": MODEL,
+        "query": "sea",
+        "documents": ["the sky", "sea and sea", {"text": "one sea"}],
+        "top_n": 2,
+        "return_documents": True,
+    }
+    answer = client.post("/v1/rerank", json=body).json()
+    assert answer["results"] == [
+        {"index": 1, "relevance_score": 2.0, "document": {"text": "sea and sea"}},
+        {"index": 2, "relevance_score": 1.0, "document": {"text": "one sea"}},
+    ]
+    assert answer["model"] == MODEL
+
+
+def test_rerank_leaves_documents_out(client: httpx.Client) -> None:
+    body = {"model": MODEL, "query": "sea", "documents": ["sea"]}
+    assert client.post("/v1/rerank", json=body).json()["results"] == [{"index": 0, "relevance_score": 1.0}]
