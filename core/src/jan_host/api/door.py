@@ -22,6 +22,9 @@ holds, and run to their end."""
 
 access_log = logging.getLogger("jan_host.api.access")
 
+PROBES = ("/health", "/ready")
+"""Paths that supervisors ask for all the time: their lines would bury the others."""
+
 
 class Door:
     """Checks, in this order: Host, origin, key, room, drain, body. Then the router.
@@ -111,7 +114,8 @@ def _head_alone(send: Send, exchange: Exchange) -> Send:
 def _log(scope: HTTPScope, exchange: Exchange, seconds: float) -> None:
     """One line; ``499`` stands for a client that left before its answer began."""
     client = scope.get("client")
-    access_log.info(
+    access_log.log(
+        logging.DEBUG if scope["path"] in PROBES else logging.INFO,
         '%s "%s %s" %d %d bytes %.1f ms %s%s',
         client[0] if client else "-",
         scope["method"],

@@ -16,6 +16,7 @@ class Health(msgspec.Struct, kw_only=True):
     """The process lives."""
 
     status: Literal["ok"] = "ok"
+    name: Literal["jan-host"] = "jan-host"
     version: str = VERSION
 
 

@@ -25,6 +25,9 @@ START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
 QUESTION = "What is the capital of France?"
+SYSTEM = "You are a helpful assistant."
+"""A model as small as this one answers better when it is told so."""
+MOST_TOKENS = 200
 
 HOW_TO_CALL = """
 Call it with curl:
@@ -36,7 +39,7 @@ Or with the openai client:
   from openai import OpenAI
   client = OpenAI(base_url="{url}/v1", api_key="none")
   answer = client.chat.completions.create(
-      model="{model}", messages=[{{"role": "user", "content": "{question}"}}]
+      model="{model}", temperature=0, messages={messages}
   )
   print(answer.choices[0].message.content)
 """
@@ -91,7 +94,14 @@ def _serve_command(config: Config) -> list[str]:
     if port and _taken(config.server.host, port):
         console().print(f"Port {port} is taken by another program; taking a free one.")
         port = 0
-    return [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(config.root), "--port", str(port)]
+    return [sys.executable, "-m", "jan_host.cli", "serve"] + [
+        "--root",
+        str(config.root),
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
 
 
 def _taken(host: str, port: int) -> bool:
@@ -119,7 +129,8 @@ def _wait_until_ready(config: Config, child: subprocess.Popen[bytes]) -> Server:
 def _show(server: Server, model: str, question: str) -> None:
     """Ask over HTTP, print the answer, and how to do the same."""
     out = console()
-    body = {"model": model, "messages": [{"role": "user", "content": question}], "temperature": 0}
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": MOST_TOKENS}
     out.print(f"\n{model} is asked: {question}")
     began = time.monotonic()
     answer = server.call("POST", "/v1/chat/completions", body)
@@ -128,4 +139,8 @@ def _show(server: Server, model: str, question: str) -> None:
     speed = (answer.get("timings") or {}).get("predicted_per_second")
     out.print(f"  ({seconds:.1f} s with the load{f', {speed:.0f} tokens/s' if speed else ''})")
     text = msgspec.json.encode(body).decode().replace("'", "'\\''")
-    out.print(HOW_TO_CALL.format(url=server.url, body=text, model=model, question=question))
+    out.print(
+        HOW_TO_CALL.format(
+            url=server.url, body=text, model=model, messages=msgspec.json.encode(messages).decode()
+        )
+    )
