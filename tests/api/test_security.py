@@ -295,7 +295,8 @@ def test_too_many_at_once(start_server: StartServer) -> None:
         server.client() as client,
         client.stream("GET", "/v1/events") as events,
     ):
-        next(events.iter_bytes())
+        happening = events.iter_bytes()
+        next(happening)
         answer = client.get("/v1/models")
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
         assert client.get("/health").status_code == 200

@@ -35,6 +35,9 @@ logger = logging.getLogger("jan_host.api")
 FIELD_PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 """Where msgspec's message says which field is at fault."""
 
+MISSING_PARAMETER = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
+"""How Litestar's message names a parameter that is not there."""
+
 
 class ErrorDetail(msgspec.Struct, kw_only=True):
     """What went wrong, in OpenAI's shape."""
@@ -127,7 +130,11 @@ def _invalid_parameter(error: ValidationException, scope: Scope) -> ValidationEr
     if param == "data":
         return ValidationError("The request needs a JSON object as its body.")
     if param is None:
-        return ValidationError(f"The request's parameters are not right: {error.detail}.")
+        missing = MISSING_PARAMETER.match(error.detail)
+        return ValidationError(
+            f"The request's parameters are not right: {error.detail}.",
+            param=missing["name"] if missing else None,
+        )
     name = _public_name(param, scope)
     return ValidationError(f"{name}: {first.get('message', 'not right')}.", param=name)
 

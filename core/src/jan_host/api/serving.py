@@ -186,9 +186,11 @@ def _listen(config: ServerConfig) -> socket.socket:
         ConfigError: The name is unknown or the port is taken.
     """
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
+        found = socket.getaddrinfo(
             config.host.strip("[]"), config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        )
+        # A name may stand for addresses of both kinds; more clients try the older kind of localhost.
+        family, kind, protocol, _, place = min(found, key=lambda info: info[0] != socket.AF_INET)
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise ConfigError(f"[server] host {config.host!r} is no address of this machine: {error}.") from None
