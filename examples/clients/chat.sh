@@ -12,7 +12,7 @@ ask() {
     echo
 }
 
-model="${1:-$(ask /v1/models | sed 's/.*"data":\[{"id":"\([^"]*\)".*/\1/')}"
+model="${1:-$(ask /v1/models | grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4)}"
 body="\"model\": \"$model\", \"max_tokens\": 16, \"messages\": [{\"role\": \"user\", \"content\": \"Once upon a time\"}]"
 
 ask /v1/models
