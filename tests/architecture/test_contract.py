@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "src" / "jan_host"
 EXPORTS = Path(__file__).with_name("exports.txt")
 
-ENGINE_WORDS = re.compile(r"llama|nitro|cortex|onnxruntime", re.IGNORECASE)
+ENGINE_WORDS = re.compile(r"llama.?cpp|nitro|cortex|onnxruntime", re.IGNORECASE)
 
 
 def _modules_after(statement: str) -> set[str]:

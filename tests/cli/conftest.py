@@ -1,7 +1,6 @@
 """The command line as a user has it: a process of its own, over a root of the test's."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.host.conftest import write_model
+from tests.examples.servers import serving
 
 SECONDS = 120
 
@@ -63,17 +63,6 @@ def run(root: Path) -> Run:
 @pytest.fixture
 def server(root: Path) -> Iterator[str]:
     """A running ``jan-host serve`` over the root, on a free port; its address."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root), "--port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert child.stderr is not None
-    try:
-        url = next(word for line in child.stderr for word in line.split() if word.startswith("http://"))
-        yield url.removesuffix("/v1")
-    finally:
-        child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=SECONDS)
-    assert child.returncode == 0
+    command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
+    with serving(command, environment(), root) as address:
+        yield address

@@ -111,8 +111,7 @@ async def _read_end(client: "httpx.AsyncClient", url: str, count: int) -> Listin
 
 
 def _as_file(tail: bytes, size: int) -> IO[bytes]:
-    # zipfile needs read, seek and tell, which the type of its argument overstates.
-    return Window(tail, size)  # type: ignore[return-value]
+    return Window(tail, size)  # type: ignore[return-value]  # zipfile needs read, seek and tell alone
 
 
 async def _read_all(response: "httpx.Response") -> Listing:
