@@ -12,9 +12,7 @@ END_TOKENS = (0, 2)
 """SmolLM2's end tokens, which are forbidden so that every answer has the length asked for."""
 
 TOPICS = ("the sea", "old maps", "bread", "a long winter", "trains", "glass", "honey bees", "the moon")
-FILLER = "It was told many times, in many houses, and each time those who listened added a little to it. "
-    "It was told many times, in many houses, and each time those who listened added a little more to it. "
-)
+FILLER = "It was told many times, in many houses, and each time a little was added by those who listened. "
 
 
 @dataclass(frozen=True, slots=True)
