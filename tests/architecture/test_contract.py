@@ -57,7 +57,8 @@ def test_importing_the_contract_loads_neither_the_server_nor_an_engine() -> None
 def test_the_help_loads_neither_the_server_nor_a_plugin() -> None:
     statement = (
         "import contextlib, io\nfrom jan_host.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main(['--help'])"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main(['--help'])"
     )
     loaded = _modules_after(statement)
     assert "click" in loaded

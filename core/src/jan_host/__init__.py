@@ -1,4 +1,4 @@
-"""The public contract of jan-host: all that a plugin may import, beside `jan_host.kit` and `jan_host.testing`."""
+"""The public contract of jan-host: what a plugin may import, beside `jan_host.kit` and `jan_host.testing`."""
 
 from jan_host.contract.chat import (
     AudioPart,
@@ -111,10 +111,10 @@ from jan_host.contract.vectors import (
 from jan_host.hooks import hookimpl
 
 __all__ = [
+    "CAPABILITIES",
     "Asset",
     "AudioPart",
     "AuthenticationError",
-    "CAPABILITIES",
     "ChatMessage",
     "ChatRequest",
     "Chats",
@@ -192,8 +192,8 @@ __all__ = [
     "Progress",
     "PromptTokensDetails",
     "Prompts",
-    "PullRequest",
     "ProtocolError",
+    "PullRequest",
     "RefusalPart",
     "Reply",
     "RerankRequest",

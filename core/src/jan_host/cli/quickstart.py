@@ -94,14 +94,9 @@ def _serve_command(config: Config) -> list[str]:
     if port and _taken(config.server.host, port):
         console().print(f"Port {port} is taken by another program; taking a free one.")
         port = 0
-    return [sys.executable, "-m", "jan_host.cli", "serve"] + [
-        "--root",
-        str(config.root),
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-    ]
+    options = {"--root": config.root, "--port": port, "--log-level": "warning"}
+    words = [str(word) for option in options.items() for word in option]
+    return [sys.executable, "-m", "jan_host.cli", "serve", *words]
 
 
 def _taken(host: str, port: int) -> bool:
