@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jan_host import Engine, LoadedModel, Model, ModelBrokenError, ModelLoadError, Progress
+from jan_host import Engine, Footprint, LoadedModel, Model, ModelBrokenError, ModelLoadError, Progress
 
+from jan_host_llamacpp.footprint import estimate
+from jan_host_llamacpp.gguf import read_header
+from jan_host_llamacpp.inspection import inspect
+from jan_host_llamacpp.magic import is_gguf
 from jan_host_llamacpp.settings import Settings
 
 
@@ -19,6 +23,14 @@ class LlamaCpp(Engine):
     Settings = Settings
     # OpenMP's waiting threads spin; where cores are shared, that cuts throughput to a third.
     environment: ClassVar[dict[str, str]] = {"GOMP_SPINCOUNT": "1000"}
+
+    def inspect(self, files: Sequence[Path]) -> Sequence[Model]:
+        """The GGUF models among `files`; see `Engine.inspect`."""
+        return inspect(files)
+
+    def estimate(self, model: Model, folder: Path | None, settings: Any) -> Footprint:
+        """Weights, KV cache and room to compute; see `Engine.estimate`."""
+        return estimate(model, folder, settings)
 
     async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
         """Bring the model into memory; see `Engine.load`."""
@@ -41,29 +53,29 @@ class LlamaCpp(Engine):
 
 
 def _weights(model: Model, folder: Path) -> Path:
-    """The file to load: the first GGUF file that is no projector.
+    """The file to load: the first shard, and no projector. Its header, and those of its shards, are whole.
 
     Raises:
-        ModelLoadError: There is none, or it can't be read.
+        ModelLoadError: There is none, or it can't be read; says why.
     """
-    candidates = [path for path in model.files(folder) if _is_weights(path)]
-    if not candidates:
+    files = [path for path in sorted(model.files(folder)) if is_gguf(path)]
+    missing = [path for path in files if not path.is_file()]
+    if missing:
         raise ModelLoadError(
-            f"The model {model.id} names no .gguf file among its sources. Add the file to its model.json.",
+            f"The file {missing[0].name} of {model.id} is missing. Download the model again, or correct its"
+            " sources.",
             param="sources",
         )
-    path = sorted(candidates)[0] if _is_shard(candidates[0]) else candidates[0]
-    if not path.is_file():
-        raise ModelLoadError(f"The file {path} is missing. Download the model again, or correct its sources.")
-    return path
-
-
-def _is_weights(path: Path) -> bool:
-    return path.suffix.lower() == ".gguf" and "mmproj" not in path.name.lower()
-
-
-def _is_shard(path: Path) -> bool:
-    return "-of-" in path.stem
+    try:
+        readable = [path for path in files if read_header(path).is_model]
+    except ModelBrokenError as error:
+        raise ModelLoadError(error.message, param="sources") from error
+    if not readable:
+        raise ModelLoadError(
+            f"The model {model.id} names no GGUF file to load. Name one among the sources of its model.json.",
+            param="sources",
+        )
+    return readable[0]
 
 
 def _whole_number(value: object) -> int | None:

@@ -1,10 +1,13 @@
 """The KV cache behind one small interface: two layouts, each better somewhere.
 
-Measured with SmolLM2 on two cores (llama-cpp-python 0.3.36): with a stream per sequence a token
-attends to the cells of its own sequence alone, and a prefix is shared by copying the stream; in
-the unified buffer a prefix is shared for nothing, and every token passes over the cells of all.
+Measured with SmolLM2 on two cores (llama-cpp-python 0.3.36). A stream per sequence: a token attends to
+the cells of its own sequence alone, and results do not depend on the others; a prefix is shared by
+copying its cells. The unified buffer: a prefix is shared for nothing, sequences of any numbers and
+lengths are computed together; every token passes over the cells of all, those of finished sequences
+included, and where its own cells lie among them changes how sums are rounded.
 """
 
+import ctypes
 from abc import ABC, abstractmethod
 
 import llama_cpp.llama_cpp as lib
@@ -32,8 +35,12 @@ class KvCache(ABC):
         self._memory = context.memory
 
     @abstractmethod
-    def share(self, length: int, source: int, target: int) -> None:
-        """Let `target`, whatever it held, hold the first `length` tokens of `source`."""
+    def share(self, length: int, source: int, target: int) -> int:
+        """Let `target`, whatever it held, hold the first `length` tokens of `source`.
+
+        Returns:
+            The tokens that `target` holds now: `length`, or 0 when it was not possible.
+        """
 
     def trim(self, sequence: int, length: int) -> int:
         """Cut a sequence after `length` tokens.
@@ -58,17 +65,33 @@ class KvCache(ABC):
 
 
 class StreamKv(KvCache):
-    """A stream of cells for each sequence."""
+    """A stream of cells for each sequence; what others do never changes a result, to the last bit."""
 
-    share_minimum = 32
+    share_minimum = 8
     wants_neighbours = True
 
-    def share(self, length: int, source: int, target: int) -> None:
-        """Copy the whole stream and cut the copy: a partial copy would end the process."""
+    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool) -> None:
+        super().__init__(context, sequences, cuttable=cuttable)
+        self._context = context.pointer
+        self._buffer = ctypes.create_string_buffer(1)
+
+    def share(self, length: int, source: int, target: int) -> int:
+        """Copy the cells that the source uses, and cut the copy.
+
+        ``llama_memory_seq_cp`` would copy the whole stream, used or not: 50 ms and more where this
+        takes 2 ms (300 tokens of a small model, streams of 4096).
+        """
         self._check(source, target)
         self.drop(target)
-        lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
-        lib.llama_memory_seq_rm(self._memory, target, length, -1)
+        size = lib.llama_state_seq_get_size(self._context, source)
+        if size > len(self._buffer):
+            self._buffer = ctypes.create_string_buffer(size)
+        place = ctypes.cast(self._buffer, ctypes.POINTER(ctypes.c_uint8))
+        written = lib.llama_state_seq_get_data(self._context, place, size, source)
+        if not written or not lib.llama_state_seq_set_data(self._context, place, written, target):
+            self.drop(target)
+            return 0
+        return self.trim(target, length)
 
 
 class UnifiedKv(KvCache):
@@ -77,8 +100,9 @@ class UnifiedKv(KvCache):
     share_minimum = 1
     wants_neighbours = False
 
-    def share(self, length: int, source: int, target: int) -> None:
+    def share(self, length: int, source: int, target: int) -> int:
         """Mark the cells of the prefix as the target's too."""
         self._check(source, target)
         self.drop(target)
         lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        return length

@@ -1,7 +1,7 @@
 """A GGUF model in memory: chats, completes and tokenizes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from jan_host import (
@@ -81,7 +81,7 @@ class LlamaCppModel(LoadedModel):
 
     async def _generate(
         self, request: GenerationOptions, prompt: list[int], limit: int, stops: Sequence[str]
-    ) -> AsyncIterator[Delta]:
+    ) -> AsyncGenerator[Delta, None]:
         if limit == 0:
             for delta in _nothing(len(prompt), request.n or 1):
                 yield delta

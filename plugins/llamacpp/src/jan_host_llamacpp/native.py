@@ -201,5 +201,3 @@ def _abort_when_set() -> Any:
     """
     c_library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
     return ctypes.cast(c_library.strlen, lib.ggml_abort_callback)
-
-

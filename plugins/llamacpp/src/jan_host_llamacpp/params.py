@@ -6,16 +6,13 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
 
+from jan_host_llamacpp.footprint import DEFAULT_CONTEXT, MEMORY_SHARE, MOST_PARALLEL
 from jan_host_llamacpp.machine import free_memory, usable_cores
 from jan_host_llamacpp.native import NativeModel
 from jan_host_llamacpp.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
-DEFAULT_CONTEXT = 4096
-MOST_PARALLEL = 8
-"""Sequences by default: measured with a small model on two cores, more only lengthen the steps."""
-_MEMORY_SHARE = 0.25
 _BF16 = 30  # GGML_TYPE_BF16 in ggml.h; llama-cpp-python names it not
 
 _CACHE_TYPES: dict[str, tuple[int, float]] = {
@@ -97,7 +94,7 @@ def parallel_sequences(settings: Settings, context: int, model: NativeModel) -> 
         return settings.n_parallel
     key, value = _CACHE_TYPES[settings.cache_type_k], _CACHE_TYPES[settings.cache_type_v]
     one = context * model.kv_bytes_per_token(key[1], value[1])
-    return max(1, min(MOST_PARALLEL, int(free_memory() * _MEMORY_SHARE / max(one, 1))))
+    return max(1, min(MOST_PARALLEL, int(free_memory() * MEMORY_SHARE / max(one, 1))))
 
 
 def context_params(settings: Settings, context: int, parallel: int) -> Any:

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -47,7 +47,7 @@ class Scheduler:
         self._thread = threading.Thread(target=self._run, name="llama.cpp", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Job) -> AsyncIterator[Delta]:
+    async def run(self, job: Job) -> AsyncGenerator[Delta, None]:
         """Work on a job and yield its deltas; closing the iterator cancels it.
 
         Raises:

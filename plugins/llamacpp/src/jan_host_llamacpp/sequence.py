@@ -23,11 +23,16 @@ class Job:
         samplers: One for each choice.
         stops: Stop strings.
         limit: How many tokens each choice may have; at least one.
-        opening: Text to send before what is generated (``echo``).
     """
 
     def __init__(
-        self, prompt: Items[int], samplers: Items[Sampler], *, stops: Items[str], limit: int, opening: str = ""
+        self,
+        prompt: Items[int],
+        samplers: Items[Sampler],
+        *,
+        stops: Items[str],
+        limit: int,
+        opening: str = "",
     ) -> None:
         self.prompt = np.asarray(prompt, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
@@ -36,7 +41,6 @@ class Job:
         self.cached_tokens = 0
         self.computed_tokens = 0
         self.generated_tokens = 0
-        self.opening = opening
         self.open_choices = len(samplers)
         self.choices = [
             Sequence(self, index, sampler, TextStream(stops), limit) for index, sampler in enumerate(samplers)

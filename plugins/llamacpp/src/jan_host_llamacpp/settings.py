@@ -43,8 +43,10 @@ class Settings(msgspec.Struct, kw_only=True):
     """The number format of the keys in the KV cache."""
     cache_type_v: CacheType = "f16"
     """The number format of the values in the KV cache; less than 16 bits needs flash attention."""
-    kv_layout: Literal["auto", "streams", "unified"] = "auto"
-    """``streams``: each sequence has cells of its own; ``unified``: one buffer for all of them."""
+    kv_layout: Literal["streams", "unified"] = "streams"
+    """``streams``: each sequence has cells of its own, so that no result depends on what else is computed.
+
+    ``unified``: one buffer for all; better where many short requests share a long beginning."""
     offload_kqv: bool = True
     """Keep the KV cache on the GPU, when there is one."""
     swa_full: bool = True

@@ -1,6 +1,7 @@
 """The sequences of a context: who holds which, what each still holds, and which to take next."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +10,6 @@ from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.sequence import Sequence
 
 Tokens = npt.NDArray[np.int32]
-_WORTH_WAITING = 32
-"""Shared tokens from which on a sequence waits for one that is computing them."""
 _NOTHING = np.empty(0, np.int32)
 
 
@@ -90,8 +89,7 @@ class Slots:
             return False
         source, shared = self._best_source(slot.sequence)
         if source is not None and source is not slot and self._pays(shared - slot.sequence.past):
-            self._kv.share(shared, source.number, slot.number)
-            slot.sequence.past = shared
+            slot.sequence.past = self._kv.share(shared, source.number, slot.number)
         slot.follows = self._lead_for(slot, slot.sequence)
         return slot.follows is None
 
@@ -143,7 +141,7 @@ class Slots:
             if ahead is None or ahead is sequence or ahead.generated or other.last_used > slot.last_used:
                 continue  # only who came later waits, so that nobody waits in a circle
             goal = common_prefix(ahead.tokens, sequence.tokens[:-1])
-            if goal > max(ahead.past, best.goal if best else 0, sequence.past + _WORTH_WAITING):
+            if goal > max(ahead.past, best.goal if best else 0) and self._pays(goal - sequence.past):
                 best = Lead(other, ahead, goal)
         return best
 
@@ -158,14 +156,13 @@ class Slots:
         if not self._kv.wants_neighbours:
             return 0
         numbers = sorted([*(other.number for other in self.busy), slot.number])
-        return sum(after != before + 1 for before, after in zip(numbers, numbers[1:], strict=False))
+        return sum(after != before + 1 for before, after in pairwise(numbers))
 
     def _fill(self, slot: Slot, source: Slot | None, shared: int, sequence: Sequence) -> None:
         if source is slot:
             sequence.past = self._kv.trim(slot.number, shared)
         elif source is not None and self._pays(shared):
-            self._kv.share(shared, source.number, slot.number)
-            sequence.past = shared
+            sequence.past = self._kv.share(shared, source.number, slot.number)
         else:
             self._kv.drop(slot.number)
             sequence.past = 0
@@ -178,5 +175,3 @@ def common_prefix(one: Tokens, other: Tokens) -> int:
         return 0
     differing = np.flatnonzero(one[:size] != other[:size])
     return int(differing[0]) if len(differing) else size
-
-

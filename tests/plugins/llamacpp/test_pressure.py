@@ -1,0 +1,87 @@
+"""The scheduler where things go wrong: no cells left, a failing step; on a real context."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from jan_host import EngineError, GenerationOptions
+from jan_host_llamacpp.kv import UnifiedKv
+from jan_host_llamacpp.native import NativeContext, NativeModel
+from jan_host_llamacpp.params import context_params, model_params
+from jan_host_llamacpp.sampling import build_sampler
+from jan_host_llamacpp.scheduler import Scheduler
+from jan_host_llamacpp.sequence import Job
+from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.stepper import fair_shares
+from jan_host_llamacpp.vocab import Vocab
+
+from tests.plugins.llamacpp.talking import Answer, collect
+
+
+@pytest_asyncio.fixture
+async def narrow(smollm2: Path) -> AsyncIterator[tuple[Scheduler, Vocab]]:
+    """Four sequences that have 256 cells together, where each may ask for more."""
+    settings = Settings(kv_layout="unified")
+    model = NativeModel(smollm2, model_params(settings), lambda _: True)
+    context = NativeContext(model, context_params(settings, 64, 4))
+    vocab = Vocab(model.vocab)
+    scheduler = Scheduler(context, UnifiedKv(context, 4, cuttable=True), vocab, max_queue=4)
+    yield scheduler, vocab
+    await scheduler.close()
+    context.free()
+    model.free()
+
+
+def _job(vocab: Vocab, text: str, limit: int) -> Job:
+    options = GenerationOptions(temperature=0.0, ignore_eos=True)
+    return Job(vocab.tokenize(text), [build_sampler(options, 0, vocab, 256)], stops=[], limit=limit)
+
+
+async def test_parked_prefixes_make_room(narrow: tuple[Scheduler, Vocab]) -> None:
+    scheduler, vocab = narrow
+    for text in ("One", "Two", "Three"):
+        await collect(scheduler.run(_job(vocab, text, 60)))
+    answer = await collect(scheduler.run(_job(vocab, "Four", 200)))
+
+    assert answer.usage.completion_tokens == 200
+
+
+async def test_who_finds_no_cells_fails_alone(narrow: tuple[Scheduler, Vocab]) -> None:
+    scheduler, vocab = narrow
+    jobs = [_job(vocab, text, limit) for text, limit in (("One", 40), ("Two", 240), ("Three", 240))]
+    results = await asyncio.gather(*(collect(scheduler.run(job)) for job in jobs), return_exceptions=True)
+    failed = [result for result in results if isinstance(result, EngineError)]
+    answered = [result for result in results if isinstance(result, Answer)]
+
+    assert len(failed) == 1
+    assert "the KV cache is full" in failed[0].message
+    assert sorted(answer.usage.completion_tokens for answer in answered) == [40, 240]
+
+
+async def test_a_prompt_is_computed_in_the_pieces_that_fit(narrow: tuple[Scheduler, Vocab]) -> None:
+    scheduler, vocab = narrow
+    running = scheduler.run(_job(vocab, "One", 200))
+    await anext(running)
+    answer = await collect(scheduler.run(_job(vocab, "word " * 40, 2)))
+    await running.aclose()
+
+    assert answer.usage.completion_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "wanted", "shares"),
+    [
+        (10, [], []),
+        (10, [3, 4], [3, 4]),
+        (10, [100, 100], [5, 5]),
+        (10, [2, 100], [2, 8]),
+        (10, [100, 2, 100], [4, 2, 4]),
+        (7, [100, 100], [4, 3]),
+        (0, [5], [0]),
+        (1, [5, 5], [1, 0]),
+    ],
+)
+def test_shares_are_fair(budget: int, wanted: list[int], shares: list[int]) -> None:
+    assert fair_shares(budget, wanted) == shares
