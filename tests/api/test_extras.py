@@ -8,7 +8,6 @@ import httpx
 import pytest
 from jan_host import Extra, Host, Route
 from jan_host.api.extras import extra_routes
-from jan_host.config import ServerConfig
 
 from tests.api.conftest import MODEL
 
@@ -108,6 +107,6 @@ def not_async() -> str:
 )
 async def test_what_is_said_of_unsound_routes(extra: Extra, problem: str) -> None:
     reported = Reported(extra)
-    host: Any = SimpleNamespace(plugins=reported, config=SimpleNamespace(server=ServerConfig()))
+    host: Any = SimpleNamespace(plugins=reported)
     assert extra_routes(host, ["/", "/models"]) == []
     assert problem in reported.said["mine"]

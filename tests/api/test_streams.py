@@ -34,7 +34,7 @@ class Client:
 
 
 async def run(items: AsyncIterator[bytes], scope: Any, client: Client, **options: Any) -> None:
-    stream = sse.EventStream(items, write=bytes, stall_seconds=30, **options)
+    stream = sse.EventStream(items, write=bytes, **options)
     await stream(scope, None, client.send)  # type: ignore[arg-type]  # it does not receive
 
 

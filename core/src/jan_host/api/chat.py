@@ -52,9 +52,7 @@ def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
             return Json(await _whole(deltas, ChatAnswer(bool(request.logprobs), head)))
         options = request.stream_options
         chunks = ChatChunks(head, include_usage=bool(options and options.include_usage))
-        return EventStream(
-            deltas, write=chunks.add, tail=chunks.end, stall_seconds=config.body_timeout_seconds
-        )
+        return EventStream(deltas, write=chunks.add, tail=chunks.end)
 
     return [create_chat_completion]
 

@@ -46,9 +46,7 @@ def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
         deltas = host.complete(request)
         if not request.stream:
             return Json(await _whole(deltas, pieces))
-        return EventStream(
-            deltas, write=pieces.add, tail=pieces.end, stall_seconds=config.body_timeout_seconds
-        )
+        return EventStream(deltas, write=pieces.add, tail=pieces.end)
 
     return [create_completion]
 

@@ -19,15 +19,18 @@ class Connection(HttpToolsProtocol):
     """A connection whose every request must arrive whole, in time, with a head of sane size.
 
     uvicorn limits only how long a connection may idle between two requests, so a client that
-    sends a byte now and then could hold connections for ever.
+    sends a byte now and then, or takes no answer, could hold connections for ever.
     """
 
     seconds: float
-    """How long a request may take to arrive; set on a subclass by `connection_class`."""
+    """How long a request may take to arrive, and how long a client may take nothing of its answer;
+    set on a subclass by `connection_class`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._unsent = 0
         self._head_bytes = 0
         self._in_head = False
 
@@ -39,6 +42,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._arrived()
+        self._moved()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,6 +70,31 @@ class Connection(HttpToolsProtocol):
         """The request is there."""
         self._arrived()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """The client takes less than there is."""
+        super().pause_writing()
+        self._await_progress()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._moved()
+        super().resume_writing()
+
+    def _await_progress(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stall = self.loop.call_later(self.seconds, self._check_progress)
+
+    def _check_progress(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._await_progress()  # slow, and alive
+        else:
+            self.transport.abort()
+
+    def _moved(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -100,7 +129,7 @@ class Connection(HttpToolsProtocol):
 
 
 def connection_class(seconds: float) -> type[Connection]:
-    """The protocol of connections whose requests must arrive within `seconds`."""
+    """The protocol of connections that wait `seconds` for a request, or for a client to take an answer."""
     return type("Connection", (Connection,), {"seconds": seconds})
 
 

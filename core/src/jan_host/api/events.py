@@ -33,7 +33,6 @@ def event_routes(host: JanHost) -> list[HTTPRouteHandler]:
             host.subscribe(),
             write=_write,
             greeting=GREETING,
-            stall_seconds=host.config.server.body_timeout_seconds,
         )
 
     return [list_events]

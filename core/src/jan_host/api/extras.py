@@ -39,7 +39,7 @@ def extra_routes(host: JanHost, core: Iterable[str]) -> list[HTTPRouteHandler]:
         try:
             routes = list(extra.routes(host))
             places = _check_places(routes, reserved, taken)
-            handlers = [_handler(route, host.config.server.body_timeout_seconds) for route in routes]
+            handlers = [_handler(route) for route in routes]
             _try_to_mount([*accepted, *handlers])
         except Exception as error:  # a plugin may raise anything; it costs that extra alone
             host.plugins.broken(extra.name, f"its routes can't be used: {error}", CURE)
@@ -77,7 +77,7 @@ def _shape(path: str) -> str:
     return "/".join("{}" if part.startswith("{") else part for part in path.strip("/").split("/"))
 
 
-def _handler(route: Route, stall_seconds: float) -> HTTPRouteHandler:
+def _handler(route: Route) -> HTTPRouteHandler:
     signature = inspect.signature(route.handler, eval_str=True)
     returned = signature.return_annotation
     describes = returned not in (inspect.Signature.empty, Reply, None, Any)
@@ -90,7 +90,7 @@ def _handler(route: Route, stall_seconds: float) -> HTTPRouteHandler:
         operation_id=route.operation_id,
         tags=list(route.tags),
         opt={ANSWER: returned} if describes else {},
-    )(_adapted(route.handler, signature, route.path, stall_seconds))
+    )(_adapted(route.handler, signature, route.path))
 
 
 def _marker(name: str, path: str) -> BodyKwarg | PathParameter | QueryParameter:
@@ -101,7 +101,7 @@ def _marker(name: str, path: str) -> BodyKwarg | PathParameter | QueryParameter:
 
 
 def _adapted(
-    handler: Callable[..., Awaitable[Any]], signature: inspect.Signature, path: str, stall_seconds: float
+    handler: Callable[..., Awaitable[Any]], signature: inspect.Signature, path: str
 ) -> Callable[..., Awaitable[ASGIApp]]:
     """`handler` with a signature whose names all mean what `Route` promises.
 
@@ -125,7 +125,7 @@ def _adapted(
 
     async def answer(**given: Any) -> ASGIApp:
         content = await handler(**{names[name]: value for name, value in given.items()})
-        return PluginAnswer(content, stall_seconds)
+        return PluginAnswer(content)
 
     answer.__name__ = getattr(handler, "__name__", "extra")
     answer.__doc__ = handler.__doc__

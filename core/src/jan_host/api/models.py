@@ -64,12 +64,14 @@ def _reading(host: JanHost) -> list[HTTPRouteHandler]:
     @get("/models", **operation("list_models", "List models", "Models"))
     async def list_models(filter: FromQuery[ModelFilter] = "all") -> ModelList:  # noqa: A002  # the query parameter's name
         """Lists all models, or those that run, are downloaded, or are being downloaded."""
+        await host.refresh()
         wanted = STATUSES[filter]
         return ModelList(data=[model for model in host.models() if model.status in wanted])
 
     @get("/models/{model_id:str}", **operation("retrieve_model", "Retrieve a model", "Models"))
     async def retrieve_model(model_id: FromPath[str]) -> ModelInfo:
         """One model. Slashes in its id may be written plainly or as %2F."""
+        await host.refresh()
         return host.model(id_in(model_id))
 
     @delete("/models/{model_id:str}", **operation("delete_model", "Delete a model", "Models"))

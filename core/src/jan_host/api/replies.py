@@ -35,9 +35,8 @@ class Json:
 class PluginAnswer:
     """What a plugin's handler returned: a `Reply`, or anything that JSON can say."""
 
-    def __init__(self, content: Any, stall_seconds: float) -> None:
+    def __init__(self, content: Any) -> None:
         self._reply = content if isinstance(content, Reply) else Reply(content=encode(content))
-        self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, as it comes where it is an iterator."""
@@ -48,7 +47,6 @@ class PluginAnswer:
         stream = EventStream(
             reply.content,
             write=bytes,
-            stall_seconds=self._stall_seconds,
             status=reply.status,
             headers={"content-type": reply.media_type, **reply.headers},
         )

@@ -69,7 +69,6 @@ class EventStream(Generic[T]):
     Args:
         items: What to send.
         write: An item as bytes; nothing when there is nothing to tell.
-        stall_seconds: A client that takes nothing for this long is gone.
         tail: The last bytes, asked for when the items have ended well.
         greeting: Bytes to begin with at once.
         status: The HTTP status.
@@ -81,7 +80,6 @@ class EventStream(Generic[T]):
         items: AsyncIterator[T],
         *,
         write: Callable[[T], bytes],
-        stall_seconds: float,
         tail: Callable[[], bytes] = bytes,
         greeting: bytes = b"",
         status: int = 200,
@@ -90,7 +88,6 @@ class EventStream(Generic[T]):
         self._items = items
         self._write = write
         self._tail = tail
-        self._stall_seconds = stall_seconds
         self._greeting = greeting
         self._status = status
         self._headers = {
@@ -108,7 +105,7 @@ class EventStream(Generic[T]):
             head = self._greeting if first is _END else self._write(first)
             pairs = header_pairs(self._headers)
             await send({"type": "http.response.start", "status": self._status, "headers": pairs})
-            async with Outbox(send, exchange, self._stall_seconds, pings=self._is_event_stream) as outbox:
+            async with Outbox(send, pings=self._is_event_stream) as outbox:
                 try:
                     outbox.put(head)
                     await self._pump(items, outbox)
@@ -134,13 +131,11 @@ class Outbox:
     """Bytes on their way to a client.
 
     Whatever gathers while one write is under way, or within one turn of the event loop, goes
-    out in the next write together. A client that takes nothing is given up.
+    out in the next write together. A stream that is quiet for long is pinged.
     """
 
-    def __init__(self, send: Send, exchange: Exchange, stall_seconds: float, *, pings: bool) -> None:
+    def __init__(self, send: Send, *, pings: bool) -> None:
         self._send = send
-        self._exchange = exchange
-        self._stall_seconds = stall_seconds
         self._pings = pings
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
@@ -200,9 +195,6 @@ class Outbox:
 
     def _tick(self) -> None:
         quiet = self._loop.time() - self._moved_at
-        if self._writing and quiet > self._stall_seconds:
-            self._exchange.hang_up()
-            return
         if self._pings and not self._writing and quiet > PING_SECONDS:
             self.put(PING)
         self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
