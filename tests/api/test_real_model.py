@@ -177,10 +177,10 @@ def test_a_client_that_leaves_frees_its_place(server: Served) -> None:
     ("name", "reason"),
     [
         ("text", "not a GGUF file"),
-        ("truncated", "truncated"),
-        ("promises", "promises"),
-        ("garbage", "garbage"),
-        ("empty", "empty"),
+        ("truncated", "its header promises 98362432 bytes, and the file has 49181216"),
+        ("promises", "damaged: it claims to have 1099511627776 tensors"),
+        ("garbage", "damaged"),
+        ("empty", "is empty"),
     ],
 )
 def test_a_bad_file_costs_itself_alone(server: Served, smollm2: Path, name: str, reason: str) -> None:
