@@ -164,6 +164,10 @@ async def test_a_broken_model_says_why_and_hides_no_other(root: Path, host: JanH
         await host.start("torn")
 
 
+async def test_a_slash_in_front_of_an_id_is_no_part_of_it(host: JanHost) -> None:
+    assert await host.tokenize("/poem", "sea") == await host.tokenize("poem", "sea")
+
+
 async def test_tokens_and_text(host: JanHost) -> None:
     tokens = await host.tokenize("poem", "The sea is wide")
     assert await host.detokenize("poem", tokens) == "The sea is wide"

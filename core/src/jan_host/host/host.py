@@ -257,7 +257,9 @@ class JanHost:
 
     async def _entry(self, model_id: str | None) -> Entry:
         """The library's entry for a request, fit to be started."""
-        entry = await self._only_entry() if model_id is None else await self._named_entry(model_id)
+        # The seeds write some ids with a slash in front, which is no part of the id.
+        named = None if model_id is None else model_id.lstrip("/")
+        entry = await self._only_entry() if named is None else await self._named_entry(named)
         if self._imports.running(entry.model.id) is not None:
             raise ConflictError(f"The model {entry.model.id!r} is still being downloaded.", param="model")
         return entry
