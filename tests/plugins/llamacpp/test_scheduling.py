@@ -28,7 +28,7 @@ async def _free(model: LlamaCppModel, requests: int) -> None:
         model.complete(completion(f"{number}.", max_tokens=400, ignore_eos=True))
         for number in range(requests)
     ]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(_first(deltas) for deltas in running))
     for deltas in running:
         await _close(deltas)
@@ -68,6 +68,23 @@ async def test_prompts_that_come_together_share_their_beginning(smollm2: Path) -
     size = answers[0].usage.prompt_tokens
     assert sum(answer.timings.prompt_n for answer in answers) < size + 20
     assert sorted(answer.timings.cache_n > 60 for answer in answers) == [False, True, True]
+
+
+async def test_who_stays_is_not_disturbed_by_who_leaves(smollm2: Path) -> None:
+    model = await load(smollm2, n_parallel=4)
+    requests = [
+        completion(f"The {word} is", max_tokens=24, ignore_eos=True) for word in ("sea", "sun", "sky", "end")
+    ]
+    alone = [(await collect(model.complete(request))).text for request in requests]
+    streams = [model.complete(request) for request in requests]
+    shown = [(await _first(stream)).text for stream in streams]
+    await _close(streams[0])
+    await _close(streams[2])
+    rest = await asyncio.gather(collect(streams[1]), collect(streams[3]))
+    again = await collect(model.complete(requests[2]))
+    await model.unload()
+
+    assert [shown[1] + rest[0].text, shown[3] + rest[1].text, again.text] == [alone[1], alone[3], alone[2]]
 
 
 async def test_more_requests_than_sequences_wait_their_turn(model: LlamaCppModel) -> None:
@@ -141,7 +158,7 @@ async def test_unload_ends_what_still_runs(smollm2: Path) -> None:
     model = await load(smollm2)
     deltas = model.complete(completion("Once", max_tokens=400, ignore_eos=True))
     await _first(deltas)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await model.unload()
         with pytest.raises(Exception, match="unloaded"):
             await collect(deltas)

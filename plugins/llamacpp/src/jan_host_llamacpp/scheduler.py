@@ -103,6 +103,7 @@ class Scheduler:
             self._drop_cancelled()
             self._admit()
             try:
+                self._slots.close_gap()
                 events = self._stepper.step()
             except Exception:
                 _LOG.exception("a step of the model failed")

@@ -107,6 +107,28 @@ class Slots:
         if slot.sequence is not None:
             slot.sequence.past = 0
 
+    def close_gap(self) -> None:
+        """Move the last busy slot's sequence into a gap before it, if there is one.
+
+        Sequences that are no neighbours are computed one after the other, and a move costs less than
+        one such step.
+        """
+        if not self._kv.wants_neighbours:
+            return
+        numbers = [slot.number for slot in self.busy]
+        if not numbers or numbers[-1] - numbers[0] == len(numbers) - 1:
+            return
+        last = self._all[numbers[-1]]
+        gap = next(slot for slot in self._all[numbers[0] :] if slot.sequence is None)
+        moved, parked = last.sequence, gap.parked
+        kept = self._kv.swap(last.number, gap.number)
+        last.sequence, last.parked = None, parked if kept else _NOTHING
+        gap.sequence, gap.parked = moved, _NOTHING
+        last.last_used, gap.last_used = gap.last_used, last.last_used
+        last.follows, gap.follows = None, last.follows
+        if moved is not None and not kept:
+            moved.past = 0
+
     def forget_parked(self) -> bool:
         """Give the cells of all finished sequences back; false when there were none."""
         parked = [slot for slot in self.free if len(slot.parked)]
