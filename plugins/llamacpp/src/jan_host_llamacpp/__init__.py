@@ -1,7 +1,7 @@
 """The llama.cpp engine of jan-host: GGUF models with continuous batching.
 
 Reading order: `engine` (the door), `settings`, `model` (a loaded model), `scheduler` (the step
-loop of the compute thread) with `sequence`, `slots` and `batch`, then `sampling`, `kv`, `vocab`
+loop of the compute thread) with `sequence`, `slots` and `batch`, then `sampling` and `chains`, `kv`, `vocab`
 and `native` (the typed layer over llama-cpp-python's low-level functions).
 """
 
