@@ -275,3 +275,9 @@ def test_strings_longer_than_a_window(tmp_path: Path) -> None:
     path = tmp_path / "long.gguf"
     path.write_bytes(raw(keys=keys, key_count=2))
     assert read_header(path).metadata == {"words": Array(count=100), "long": "z" * (2 << 20)}
+
+
+def test_a_count_of_layers_that_no_model_has_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "tower.gguf", layers=2**32 - 1)
+    assert "tower.gguf is damaged: it claims to have 4294967295 layers" in broken(path)
+    assert read_header(write_model(tmp_path / "tall.gguf", layers=512)).key_value_sizes() == (8192, 8192)

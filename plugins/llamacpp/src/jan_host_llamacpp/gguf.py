@@ -14,7 +14,7 @@ from jan_host import ModelBrokenError
 
 from jan_host_llamacpp.cursor import Cursor
 from jan_host_llamacpp.ggml import REMOVED_TYPES, TENSOR_TYPES
-from jan_host_llamacpp.header import Array, Header, Scalar, Tensor
+from jan_host_llamacpp.header import MOST_LAYERS, Array, Header, Scalar, Tensor
 from jan_host_llamacpp.magic import MAGIC, why_not_gguf
 
 _U32: Final = Struct("<I")
@@ -97,6 +97,11 @@ class _Reader:
             raise ModelBrokenError(
                 f"is truncated: its header promises {header.promised} bytes, and the file has {header.size}."
                 " Download it again."
+            )
+        if header.block_count > MOST_LAYERS:
+            raise ModelBrokenError(
+                f"is damaged: it claims to have {header.block_count} layers, and llama.cpp runs"
+                f" {MOST_LAYERS} at most. Download it again."
             )
         return header
 

@@ -8,6 +8,10 @@ from jan_host_llamacpp.ggml import FILE_TYPES
 
 Scalar = str | int | float | bool
 
+MOST_LAYERS = 512
+"""``LLAMA_MAX_LAYERS`` in llama.cpp's llama-hparams.h."""
+_LARGEST = 2**40
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Array:
@@ -53,18 +57,20 @@ class Header:
         return value.strip() or None if isinstance(value, str) else None
 
     def integer(self, key: str) -> int | None:
-        """The whole number under `key`, or ``None``."""
+        """The whole number under `key`, or ``None``; numbers that no model can have count as none."""
         value = self.metadata.get(key)
-        return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+            return None
+        return value
 
     def integers(self, key: str, count: int) -> list[int]:
         """One whole number for each of `count` layers: a list as it stands, or one number for all."""
         value = self.metadata.get(key)
         if isinstance(value, Array):
             items = value.items or ()
-            return [item for item in items[:count] if isinstance(item, int)]
+            return [item for item in items[:count] if isinstance(item, int) and 0 <= item <= _LARGEST]
         single = self.integer(key)
-        return [single] * count if single is not None else []
+        return [single] * min(count, MOST_LAYERS) if single is not None else []
 
     @cached_property
     def architecture(self) -> str:
