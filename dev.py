@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> int:
     uv = find_uv()
     groups = ["--group", "bench"] if arguments[0] == "bench" else []
     environment = uv_environment()
+    if not (HERE / ".venv").is_dir():
+        print("dev.py: building the environment; the native engine compiles for minutes", file=sys.stderr)
     synced = subprocess.run([uv, "sync", "--quiet", *groups], cwd=HERE, env=environment, check=False)
     if synced.returncode:
         print("dev.py: the environment could not be built; uv says why above.", file=sys.stderr)
