@@ -158,6 +158,16 @@ def test_an_alias_is_taken_like_a_name_and_costs_the_whole_second_plugin(tmp_pat
     assert seen["reports"]["gamma:gamma"]["engines"] == ["two"]
 
 
+def test_engines_of_one_plugin_may_share_an_alias_and_others_may_not_have_it(tmp_path: Path) -> None:
+    source = engine_source("one").replace("formats =", "aliases = frozenset({'far'})\n    formats =")
+    source = source.replace("[MyEngine()]", "[MyEngine(), Two()]")
+    plugin("alpha", source + "class Two(MyEngine):\n    name = 'two'\n").unpack(tmp_path)
+    plugin("beta", engine_source("far")).unpack(tmp_path)
+    seen = run_probe(tmp_path)
+    assert seen["reports"]["alpha:alpha"]["engines"] == ["one", "two"]
+    assert "both alpha and beta offer the engine 'far'" in seen["reports"]["beta:beta"]["problem"]
+
+
 def test_importers_extras_and_commands_of_one_name_are_told_apart_too(tmp_path: Path) -> None:
     source = dedent(
         """\

@@ -166,6 +166,13 @@ class Engine(ABC):
         size = sum(path.stat().st_size for path in model.files(folder) if path.is_file()) if folder else 0
         return Footprint(ram=size or int(model.metadata.get("size") or 0))
 
+    def accepts(self, origin: str) -> bool:
+        """Whether models of this origin are this engine's, by the text alone.
+
+        It decides where a model.json names an engine by an alias that several engines have.
+        """
+        return False
+
     @abstractmethod
     async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
         """Bring the model into memory, ready for requests.

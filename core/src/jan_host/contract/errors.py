@@ -52,6 +52,9 @@ class ErrorPayload(msgspec.Struct, kw_only=True, omit_defaults=True):
     param: str | None = None
     retry_after: float | None = None
     status: int | None = None
+    own_code: str | None = None
+    """What users see in place of `code`, where an upstream gave its own."""
+    own_type: str | None = None
 
 
 class JanHostError(Exception):
@@ -62,11 +65,13 @@ class JanHostError(Exception):
         param: The field of the request that is at fault, such as ``messages[0].content``.
         retry_after: Seconds after which the same request may succeed.
         status: An HTTP status that replaces the class's own (an upstream's answer).
+        code: What users see in place of the class's code (an upstream's word).
+        type: What users see in place of the class's type.
     """
 
     status: ClassVar[int] = 500
-    type: ClassVar[str] = "server_error"
-    code: ClassVar[str] = "internal_error"
+    type: str = "server_error"
+    code: str = "internal_error"
 
     def __init__(
         self,
@@ -75,21 +80,28 @@ class JanHostError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         status: int | None = None,
+        code: str | None = None,
+        type: str | None = None,  # noqa: A002  # OpenAI's name for it
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after = retry_after
         self.http_status: int = status or self.status
+        self.code = code or self.code
+        self.type = type or self.type
 
     def to_payload(self) -> ErrorPayload:
         """The error as data, for another process; `from_payload` restores it."""
+        cls = self.__class__
         return ErrorPayload(
             message=self.message,
-            code=self.code,
+            code=cls.code,
             param=self.param,
             retry_after=self.retry_after,
             status=self.http_status,
+            own_code=self.code if self.code != cls.code else None,
+            own_type=self.type if self.type != cls.type else None,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -338,5 +350,7 @@ def from_payload(payload: ErrorPayload) -> JanHostError:
         param=payload.param,
         retry_after=payload.retry_after,
         status=payload.status,
+        code=payload.own_code,
+        type=payload.own_type,
     )
     return error

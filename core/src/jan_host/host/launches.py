@@ -15,6 +15,7 @@ from jan_host.contract.errors import (
 )
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.model import Model, ModelInfo, ModelStatus
+from jan_host.host.settings import masked, merged
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 from jan_host.runtime import Launch, RuntimeStatus
@@ -53,6 +54,7 @@ def launch_of(
     if entry.problem is not None:
         raise ModelBrokenError(f"The model {entry.model.id!r} can't be used: {entry.problem}", param="model")
     engine = engine_of(entry.model, plugins)
+    overrides = merged(engine, overrides or {})
     if overrides:
         _check_overrides(overrides, engine)
     return Launch(
@@ -60,7 +62,7 @@ def launch_of(
         folder=entry.folder,
         engine=engine,
         origin=plugins.engine_origin(engine.name),
-        settings={**library.engine_defaults(engine.name), **entry.model.settings, **(overrides or {})},
+        settings=merged(engine, library.engine_defaults(engine.name), entry.model.settings, overrides),
     )
 
 
@@ -83,13 +85,14 @@ def describe(entry: Entry, *, status: RuntimeStatus, downloading: bool, plugins:
     """A model as users see it."""
     warnings = list(entry.warnings)
     problem = entry.problem
-    if problem is None:
-        try:
-            engine_of(entry.model, plugins)
-        except EngineNotInstalledError as error:
+    engine = None
+    try:
+        engine = engine_of(entry.model, plugins)
+    except EngineNotInstalledError as error:
+        if problem is None:
             warnings.append(error.message)
     return _info(
-        entry.model,
+        msgspec.structs.replace(entry.model, settings=masked(entry.model.settings, engine)),
         status=_status(entry, status, downloading),
         status_reason=problem or status.reason,
         capabilities=status.capabilities,

@@ -56,15 +56,17 @@ class Engines:
         claims = [e for e in self._engines if wanted in {alias.casefold() for alias in e.aliases}]
         return claims[0] if len(claims) == 1 else None
 
-    def canonical_name(self, name: str | None, import_format: str | None) -> str:
+    def canonical_name(self, name: str | None, import_format: str | None, origin: str | None = None) -> str:
         """The engine's own name.
 
         A name that no engine or several engines claim is decided by an import format that names
-        an engine; otherwise it stays as it is.
+        an engine, else by an engine that accepts the origin; otherwise it stays as it is.
         """
         engine = self.get(name) if name else None
         if engine is None and import_format:
             engine = self.get(import_format)
+        if engine is None and name and origin:
+            engine = next((each for each in self._engines if _accepts(each, name, origin)), None)
         return engine.name if engine else name or ""
 
     def for_format(self, model_format: str) -> Engine | None:
@@ -98,6 +100,17 @@ class Engines:
             taken.update(file for model in new for file in model.files(folder))
             models.extend(new)
         return Finding(models, [(file, reason) for file, reason in problems if file not in taken], failure)
+
+
+def _accepts(engine: Engine, alias: str, origin: str) -> bool:
+    """Whether an engine that goes by `alias`, among other names, takes models of the origin."""
+    if alias.casefold() not in {each.casefold() for each in engine.aliases}:
+        return False
+    try:
+        return engine.accepts(origin)
+    except Exception as error:  # an engine is foreign code: whatever it raises, the model is not its own
+        logger.warning("The engine %s failed to look at the origin of a model: %r", engine.name, error)
+        return False
 
 
 def _see(engine: Engine, files: Sequence[Path], folder: Path) -> tuple[list[Model], dict[Path, _Refusal]]:

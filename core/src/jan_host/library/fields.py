@@ -47,6 +47,12 @@ def as_text(value: Any) -> str | None:
     return str(value)
 
 
+def setting_name(key: str, types: Types) -> str:
+    """The name of a setting that is spelt in another way: ``API-KEY`` is ``api_key``; else `key` itself."""
+    plain = key.casefold().replace("-", "_")
+    return plain if key not in types and plain in types else key
+
+
 @functools.cache
 def struct_types(cls: type[msgspec.Struct]) -> Types:
     """The type of each field of a Struct, by the name that the field has in JSON."""

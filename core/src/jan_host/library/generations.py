@@ -29,6 +29,7 @@ from jan_host.library.fields import (
     is_unset,
     option_types,
     prune,
+    setting_name,
     struct_types,
 )
 from jan_host.library.ids import check_id
@@ -67,7 +68,7 @@ def read_model(raw: Raw, defaults: Defaults, engines: Engines) -> tuple[Model, l
         version=_text(raw, "version", warnings) or "1",
         description=_text(raw, "description", warnings),
         format=engines.canonical_format(_text(raw, "format", warnings) or ""),
-        engine=engines.canonical_name(named, import_format),
+        engine=engines.canonical_name(named, import_format, as_text(raw.get("origin"))),
         sources=sources,
         metadata=metadata,
         assets=_assets(raw, warnings),
@@ -119,7 +120,9 @@ def check_settings(model: Model, engines: Engines, warnings: list[str]) -> None:
     model.settings = coerce(given, types, "settings", warnings)
     if engine:
         warnings.extend(
-            _unknown_setting(key, engine.name, list(types)) for key in given if not _is_known(key, types)
+            _unknown_setting(key, engine.name, list(types))
+            for key in given
+            if setting_name(key, types) not in types
         )
 
 
@@ -199,11 +202,6 @@ def _assets(raw: Raw, warnings: list[str]) -> list[str]:
         warnings.append("assets is not used: it should be a list of texts.")
         return []
     return value
-
-
-def _is_known(key: str, types: Any) -> bool:
-    """Whether an engine has a setting, maybe in another spelling: ``API-KEY`` is ``api_key``."""
-    return key in types or key.casefold().replace("-", "_") in types
 
 
 def _unknown_field(key: str) -> str:

@@ -63,11 +63,14 @@ class Claims:
 
 
 def _names(offers: Offers) -> Iterator[tuple[str, str]]:
+    # An alias is as good as a name to a model.json; one that repeats the engine's own name is harmless, and
+    # engines of one plugin may share one: a model's import format or origin then tells which is meant.
+    aliases: set[str] = set()
     for offer in offers:
-        # An alias is as good as a name to a model.json; one that repeats the engine's own name is harmless.
-        aliases = offer.aliases if isinstance(offer, Engine) else frozenset()
-        for name in {offer.name, *aliases}:
-            yield _kind(offer), name
+        own = offer.aliases - {offer.name} if isinstance(offer, Engine) else frozenset[str]()
+        yield _kind(offer), offer.name
+        yield from (("engine", alias) for alias in own - aliases)
+        aliases |= own
 
 
 def _kind(offer: object) -> str:

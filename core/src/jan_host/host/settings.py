@@ -1,0 +1,80 @@
+"""Settings of models: their names in the engine's spelling, and what of them users may see."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from jan_host.contract.engine import Engine
+from jan_host.library.fields import setting_name, struct_types
+
+MASK = "***"
+"""What stands in place of a secret."""
+
+_REFERENCE = re.compile(r"(env|file):")
+"""How a secret begins that is named and does not stand there itself."""
+
+_TELLING_NAME = re.compile(r"(api|access|secret)[_-]?key|secret|password|authorization|(^|[_-])token$", re.I)
+"""Names of settings that hold secrets, for those that no engine declares."""
+
+
+def merged(engine: Engine, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers in one, weakest first, under the names by which the engine knows its settings."""
+    types = struct_types(engine.Settings)
+    return {setting_name(key, types): value for layer in layers for key, value in layer.items()}
+
+
+def masked(settings: Mapping[str, Any], engine: Engine | None) -> dict[str, Any]:
+    """A copy without secrets.
+
+    Secret is what an engine declares with ``Meta(extra={"secret": True})``, at any depth, and what no
+    engine declares and has a telling name. A reference, such as ``env:NAME``, is no secret.
+    """
+    declared = _declared(engine.Settings) if engine else {}
+    shown = {}
+    for key, value in settings.items():
+        name = setting_name(key, declared)
+        if name in declared:
+            shown[key] = _shown(value, declared[name])
+        else:
+            shown[key] = _mask(value) if _TELLING_NAME.search(key) else value
+    return shown
+
+
+def _shown(value: Any, wanted: inspect.Type) -> Any:
+    if isinstance(wanted, inspect.Metadata):
+        return _mask(value) if (wanted.extra or {}).get("secret") else _shown(value, wanted.type)
+    if isinstance(wanted, inspect.UnionType):
+        for each in wanted.types:
+            value = _shown(value, each)
+        return value
+    if isinstance(value, list) and isinstance(wanted, inspect.ListType):
+        return [_shown(item, wanted.item_type) for item in value]
+    if isinstance(value, dict) and isinstance(wanted, inspect.DictType):
+        return {key: _shown(item, wanted.value_type) for key, item in value.items()}
+    if isinstance(value, dict) and isinstance(wanted, inspect.StructType):
+        fields = {field.encode_name: field.type for field in wanted.fields}
+        # What the Struct does not declare may be a field in another spelling.
+        return {
+            key: _shown(item, fields[name]) if (name := setting_name(key, fields)) in fields else _mask(item)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _mask(value: Any) -> Any:
+    if value is None or value == "" or (isinstance(value, str) and _REFERENCE.match(value)):
+        return value
+    return MASK
+
+
+@cache
+def _declared(settings: type[msgspec.Struct]) -> dict[str, inspect.Type]:
+    try:
+        kind = inspect.type_info(settings)
+    except Exception:  # a plugin's type may be one that msgspec can't describe; then names alone tell
+        return {}
+    return {field.encode_name: field.type for field in kind.fields} if hasattr(kind, "fields") else {}
