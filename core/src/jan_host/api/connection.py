@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any, cast
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from jan_host.api.errors import error_body, error_headers
+from jan_host.api.upgrade import head_without_upgrade
 from jan_host.contract.errors import InvalidRequestError, JanHostError
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -47,7 +49,15 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some of a request arrived."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
         if not self._in_head:
             self._head_bytes = 0
             return
@@ -64,12 +74,27 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._in_head = False
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is there."""
-        self._arrived()
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            self._arrived()
+            super().on_message_complete()
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Go on with HTTP/1.1 when a client would like another protocol, as it is free to ask.
+
+        The parser takes all that follows the head for that protocol, the body of a POST too (Java's
+        client asks for HTTP/2 in this way). So another one reads the request, without the wish.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.send_400_response("This is no proxy.")
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head_without_upgrade(method, self.url, self.headers) + rest)
 
     def pause_writing(self) -> None:
         """The client takes less than there is."""
@@ -123,7 +148,12 @@ class Connection(HttpToolsProtocol):
         """Answer what did not become a request, unless an answer is under way already; then close."""
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.write(_raw_answer(error))
+        elif cycle.more_body and not cycle.response_started and not self.pipeline:
+            # The body broke off; what waits for it hears that the client is gone.
+            cycle.disconnected = True
             self.transport.write(_raw_answer(error))
         self.transport.close()
 
