@@ -139,6 +139,13 @@ def test_unknown_fields_reach_the_engine(client: httpx.Client) -> None:
     assert seen["$extra"] == {"cache_prompt": True, "nested": {"a": [1, None]}}
 
 
+def test_fields_that_ask_for_what_only_others_offer_are_refused(client: httpx.Client) -> None:
+    answer = client.post("/v1/chat/completions", json=chat("count 1", modalities=["text", "audio"]))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported")
+    assert answer.json()["error"]["param"] == "modalities"
+    assert ask(client, "count 1", modalities=["text"], store=False, metadata={"a": "b"}, functions=None)
+
+
 def test_a_leading_slash_of_the_model_does_not_count(client: httpx.Client) -> None:
     body = {"model": f"/{MODEL}", "messages": said("count 1")}
     assert client.post("/v1/chat/completions", json=body).json()["model"] == MODEL

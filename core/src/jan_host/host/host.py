@@ -28,9 +28,10 @@ from jan_host.host.defaults import with_defaults
 from jan_host.host.imports import Imports
 from jan_host.host.launches import describe, describe_download, launch_of, unsupported
 from jan_host.host.prompts import closing, complete_all, one_by_one
+from jan_host.host.reach import check_reach
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins, load_plugins
-from jan_host.runtime import Runtime
+from jan_host.runtime import Launch, Runtime
 
 REPORT_IT = "Report it to its author, or disable the plugin."
 
@@ -167,8 +168,10 @@ class JanHost:
         call: Callable[[CapabilityT, RequestT], AsyncIterator[Delta]],
     ) -> AsyncIterator[Delta]:
         entry = await self._entry(request.model)
+        launch = launch_of(entry, self.plugins, self.library)
+        check_reach(request, launch.engine)
         async with (
-            self._lease(entry, capability) as model,
+            self._lease(launch, capability) as model,
             closing(call(model, with_defaults(request, entry.model))) as deltas,
         ):
             async for delta in deltas:
@@ -176,31 +179,34 @@ class JanHost:
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Turn texts into vectors."""
-        async with self._lease(await self._entry(request.model), Embeds) as model:
+        async with self._lease(await self._launch(request.model), Embeds) as model:
             return await model.embed(request)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Score documents against a query."""
-        async with self._lease(await self._entry(request.model), Reranks) as model:
+        async with self._lease(await self._launch(request.model), Reranks) as model:
             return await model.rerank(request)
 
     async def tokenize(self, model_id: str | None, text: str) -> list[int]:
         """The ids of a text's tokens."""
-        async with self._lease(await self._entry(model_id), Tokenizes) as model:
+        async with self._lease(await self._launch(model_id), Tokenizes) as model:
             return await model.tokenize(text)
 
     async def detokenize(self, model_id: str | None, tokens: Sequence[int]) -> str:
         """The text of some tokens."""
-        async with self._lease(await self._entry(model_id), Tokenizes) as model:
+        async with self._lease(await self._launch(model_id), Tokenizes) as model:
             return await model.detokenize(tokens)
 
     @asynccontextmanager
-    async def _lease(self, entry: Entry, capability: type[CapabilityT]) -> AsyncIterator[CapabilityT]:
+    async def _lease(self, launch: Launch, capability: type[CapabilityT]) -> AsyncIterator[CapabilityT]:
         self._check_accepting()
-        async with self.runtime.lease(launch_of(entry, self.plugins, self.library)) as model:
+        async with self.runtime.lease(launch) as model:
             if not isinstance(model, capability):
-                raise unsupported(entry.model, capability, capabilities_of(model))
+                raise unsupported(launch.model, capability, capabilities_of(model))
             yield model
+
+    async def _launch(self, model_id: str | None) -> Launch:
+        return launch_of(await self._entry(model_id), self.plugins, self.library)
 
     async def start(self, model_id: str, overrides: Mapping[str, Any] | None = None) -> ModelInfo:
         """Start a model and wait until it is ready; `overrides` go over its settings."""

@@ -1,0 +1,40 @@
+"""What no engine on this machine can do, told before a request reaches one.
+
+Fields that `ChatRequest` does not have are kept for remote engines. Most of them change nothing in
+an answer (``metadata``, ``store``, ``service_tier``); those that would must not be ignored silently.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jan_host.contract.engine import Engine
+from jan_host.contract.errors import UnsupportedError
+from jan_host.contract.options import GenerationOptions
+
+BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "functions": (bool, "Send them as tools, which took their place."),
+    "function_call": (
+        lambda value: value not in (None, "none", "auto"),
+        "Send tool_choice, which took its place.",
+    ),
+    "modalities": (lambda value: value not in (None, [], ["text"]), "Ask for text."),
+    "audio": (lambda value: value is not None, "Ask for text."),
+    "web_search_options": (lambda value: value is not None, "Leave it out."),
+}
+"""OpenAI's fields that ask for another answer: when they do, and what to do about it."""
+
+
+def check_reach(request: GenerationOptions, engine: Engine) -> None:
+    """Refuse what would be ignored.
+
+    An engine that runs in the host speaks for something elsewhere, and passes on what it does not
+    know itself.
+
+    Raises:
+        UnsupportedError: The request asks for what only others offer.
+    """
+    if engine.runs_in == "host":
+        return
+    for name, (asks, cure) in BEYOND.items():
+        if asks(request.extra.get(name)):
+            raise UnsupportedError(f"Models on this machine can't do {name}. {cure}", param=name)
