@@ -72,6 +72,8 @@ def test_usage_in_a_stream(client: httpx.Client) -> None:
 def test_mixed_prompts_and_best_of_are_refused(client: httpx.Client) -> None:
     mixed = ask(client, prompt=["text", 1])
     assert (mixed.status_code, mixed.json()["error"]["param"]) == (422, "prompt")
+    empty = ask(client, prompt=[[1], []])
+    assert (empty.status_code, empty.json()["error"]["param"]) == (422, "prompt[1]")
     best = ask(client, prompt="count 1", best_of=3)
     assert (best.status_code, best.json()["error"]["param"]) == (400, "best_of")
 

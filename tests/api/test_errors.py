@@ -30,6 +30,8 @@ def post(client: httpx.Client, body: Any) -> httpx.Response:
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
         ({"messages": []}, "messages"),
+        ({}, "messages"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role"),
         ({"messages": said("x"), "temperature": -1}, "temperature"),
         ({"messages": said("x"), "top_k": 10**30}, "top_k"),
         ({"messages": said("x"), "seed": "one"}, "seed"),
@@ -131,6 +133,22 @@ def test_unknown_paths_and_methods(client: httpx.Client) -> None:
 def test_an_unknown_model(client: httpx.Client) -> None:
     response = post(client, chat("count 1") | {"model": "none"})
     assert (response.status_code, error_of(response)["code"]) == (404, "model_not_found")
+    endless = post(client, chat("count 1") | {"model": "x" * 50_000})
+    assert (endless.status_code, error_of(endless)["code"]) == (404, "model_not_found")
+    assert len(endless.content) < 5000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unknown": 10**30},
+        {"chat_template_kwargs": {"budget": -(10**30)}},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"maximum": 10**30}}}]},
+    ],
+)
+def test_integers_that_no_engine_can_take(client: httpx.Client, fields: dict[str, Any]) -> None:
+    response = post(client, chat("count 1", **fields))
+    assert (response.status_code, error_of(response)["code"]) == (400, "invalid_request")
 
 
 def test_an_unexpected_failure_leaks_nothing(client: httpx.Client, server: Any) -> None:

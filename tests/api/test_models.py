@@ -60,6 +60,8 @@ def test_the_seeds_start_body_and_a_wrong_engine(start_server: StartServer) -> N
         assert client.put("/v1/models/two/start", json=body).json()["status"] == "running"
         other = client.put("/v1/models/two/start", json={"engine": "example-ngram"})
         assert (other.status_code, other.json()["error"]["param"]) == (400, "engine")
+        unknown = client.put("/v1/models/two/start", json={"engine": "of-nobody"})
+        assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "engine")
 
 
 def test_a_model_that_fails_to_start_says_why(client: httpx.Client) -> None:

@@ -1,5 +1,6 @@
 """Who is let in: keys, names, origins, content types, sizes and times."""
 
+import gzip
 import hmac
 import socket
 from collections.abc import Callable
@@ -231,11 +232,25 @@ def test_bodies_that_are_not_json_by_their_type(client: httpx.Client, kind: str 
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "application/json; charset=UTF-8", "application/x.y+json"]
+    "kind",
+    [
+        "application/json",
+        "application/json; charset=UTF-8",
+        'application/json; profile="x"; charset="utf-8"',
+        "application/json; odata=verbose",
+        "application/x.y+json",
+    ],
 )
 def test_types_that_are_json(client: httpx.Client, kind: str) -> None:
     answer = client.post("/v1/chat/completions", content=b'{"messages": []}', headers={"content-type": kind})
     assert answer.status_code == 422
+
+
+def test_a_compressed_body_is_refused_by_name(client: httpx.Client) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    answer = client.post("/v1/chat/completions", content=gzip.compress(b"{}"), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
+    assert "gzip" in answer.json()["error"]["message"]
 
 
 def test_a_body_that_is_too_large_announced_or_not(client: httpx.Client) -> None:

@@ -14,6 +14,8 @@ from jan_host.contract.errors import (
 )
 
 JSON_TYPE = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
+CHARSET = re.compile(r"(?i);\s*charset=\s*\"?([^\s;\"]*)")
+UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 class ClientGoneError(Exception):
@@ -24,8 +26,8 @@ async def read_body(scope: Scope, receive: Receive, config: ServerConfig) -> byt
     """The whole body.
 
     Raises:
-        UnsupportedMediaTypeError: There is one, and its content type is not JSON. A page of
-            another site can post text or a form without asking; JSON it can't.
+        UnsupportedMediaTypeError: There is one, and its content type is not JSON, or it is
+            compressed. A page of another site can post text or a form without asking; JSON it can't.
         PayloadTooLargeError: It is larger than `max_body_bytes`, announced or not.
         InvalidRequestError: 408: it takes longer than `body_timeout_seconds`.
         ClientGoneError: The connection ended.
@@ -90,15 +92,19 @@ def _announced_length(scope: Scope) -> int | None:
 
 def _check_type(scope: Scope) -> None:
     value = header(scope, b"content-type") or ""
-    media_type, _, options = value.partition(";")
-    media_type = media_type.strip().lower()
+    media_type = value.partition(";")[0].strip().lower()
     if not JSON_TYPE.fullmatch(media_type):
         raise UnsupportedMediaTypeError(
             f"The body is of type {value or 'none'!r}. Send JSON with 'Content-Type: application/json'."
         )
-    charset = options.strip().lower().removeprefix("charset=").strip('"')
-    if options and charset not in ("utf-8", "utf8", "us-ascii"):
+    charset = CHARSET.search(value)
+    if charset is not None and charset[1].lower() not in UTF8_NAMES:
         raise UnsupportedMediaTypeError("The body must be JSON in UTF-8.")
+    coding = header(scope, b"content-encoding") or "identity"
+    if coding.strip().lower() != "identity":
+        raise UnsupportedMediaTypeError(
+            f"The body is encoded as {coding!r}. Send it as it is, without Content-Encoding."
+        )
 
 
 def _too_large(config: ServerConfig) -> PayloadTooLargeError:

@@ -29,11 +29,16 @@ from jan_host.contract.errors import (
 )
 
 DRAIN_RETRY_SECONDS = 10
+MAX_MESSAGE = 4000
+"""Characters of an error's message; what a client sent may be part of it."""
 
 logger = logging.getLogger("jan_host.api")
 
 FIELD_PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 """Where msgspec's message says which field is at fault."""
+
+MISSING_FIELD = re.compile(r"Object missing required field `(?P<name>[^`]+)`$")
+"""How msgspec's message names a field that is not there; the path in front is the object's."""
 
 MISSING_PARAMETER = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
 """How Litestar's message names a parameter that is not there."""
@@ -67,8 +72,18 @@ def shutting_down() -> UnavailableError:
 def error_body(error: JanHostError) -> ErrorResponse:
     """The wire form of an error."""
     return ErrorResponse(
-        error=ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
+        error=ErrorDetail(
+            message=_shortened(error.message), type=error.type, param=error.param, code=error.code
+        )
     )
+
+
+def _shortened(message: str) -> str:
+    """A message without the middle of what is too long to be read, such as an id of a megabyte."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    half = MAX_MESSAGE // 2
+    return f"{message[:half]} [...] {message[-half:]}"
 
 
 def error_headers(error: JanHostError) -> dict[str, str]:
@@ -102,10 +117,14 @@ def invalid_field(error: msgspec.ValidationError) -> ValidationError:
     """msgspec's error as ours, with the field's path as `param`."""
     text = str(error)
     match = FIELD_PATH.search(text)
-    if match is None:
-        return ValidationError(f"The request's body is not right: {text}.")
-    path = match["path"]
-    return ValidationError(f"{path}: {text[: match.start()]}.", param=path)
+    path, problem = (match["path"], text[: match.start()]) if match else ("", text)
+    missing = MISSING_FIELD.match(problem)
+    if missing is not None:
+        path = f"{path}.{missing['name']}".removeprefix(".")
+        return ValidationError(f"{path}: this field is required.", param=path)
+    if not path:
+        return ValidationError(f"The request's body is not right: {problem}.")
+    return ValidationError(f"{path}: {problem}.", param=path)
 
 
 def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:

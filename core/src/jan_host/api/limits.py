@@ -18,7 +18,7 @@ def check_chat(request: ChatRequest, config: ServerConfig) -> None:
         InvalidRequestError: It asks for too much, or for things that don't go together.
     """
     _check_options(request, config)
-    if request.top_logprobs is not None and not request.logprobs:
+    if request.top_logprobs and not request.logprobs:
         raise InvalidRequestError("top_logprobs needs logprobs: true.", param="top_logprobs")
     _check_tools(request, config)
     schema = _schema_of(request)

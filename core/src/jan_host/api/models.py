@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from jan_host.api.operation import operation
 from jan_host.api.paths import model_id as id_in
-from jan_host.contract.errors import InvalidRequestError, ValidationError
+from jan_host.contract.errors import EngineNotInstalledError, InvalidRequestError, ValidationError
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo, ModelStatus
@@ -140,8 +140,16 @@ def _check_engine(host: JanHost, model_id: str, engine: object) -> None:
     if engine is None:
         return
     own = host.model(model_id).engine
-    if not isinstance(engine, str) or host.plugins.engine(engine).name != host.plugins.engine(own).name:
+    if not isinstance(engine, str) or _engine_name(host, engine) != _engine_name(host, own):
         raise InvalidRequestError(
             f"The model {model_id!r} runs on the engine {own!r}, not on {engine!r}. Leave 'engine' out.",
             param="engine",
         )
+
+
+def _engine_name(host: JanHost, name: str) -> str:
+    """The name of the engine that has this name or alias; the name itself where none has."""
+    try:
+        return host.plugins.engine(name).name
+    except EngineNotInstalledError:
+        return name

@@ -8,7 +8,8 @@ from jan_host.contract.errors import ValidationError
 from jan_host.contract.options import GenerationOptions
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Prompts = str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1, max_length=1_000_000)]
+TokenIds = Annotated[list[TokenId], Meta(min_length=1)]
+Prompts = str | Annotated[list[str | TokenId | TokenIds], Meta(min_length=1, max_length=1_000_000)]
 """OpenAI's four forms of one or many texts: a string, strings, token ids, lists of token ids."""
 
 

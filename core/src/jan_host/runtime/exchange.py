@@ -93,7 +93,8 @@ class Exchange:
             raise same_error(self._closed)
         try:
             body = msgspec.Raw(ENCODER.encode(request))
-        except (TypeError, ValueError) as error:  # a lone surrogate, or what no client can have sent
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            # A lone surrogate, an integer of more than 64 bits, or what no client can have sent.
             raise InvalidRequestError(f"The request can't be passed to the model: {error}") from None
         self._last_id += 1
         number, call = self._last_id, Call(self._loop)
