@@ -23,7 +23,7 @@ class Local(Engine):
     name = "local"
 
     async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
-        return LoadedModel()
+        raise NotImplementedError
 
 
 class Remote(Local):
