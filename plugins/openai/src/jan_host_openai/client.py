@@ -1,0 +1,220 @@
+"""One upstream: the official client, set up from settings, and the two ways to ask it."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jan_host import InvalidRequestError, ModelLoadError
+
+from jan_host_openai.faults import Hide, translated
+from jan_host_openai.requests import encode
+from jan_host_openai.secrets import Hiding, read_secret
+from jan_host_openai.settings import AzureUpstream, OpenAIUpstream
+from jan_host_openai.sse import EventReader
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+TIMEOUT = 600.0
+CONNECT_TIMEOUT = 10.0
+API_VERSION = "2024-10-21"
+USAGE_SINCE = "2024-09-01"
+"""The version of Azure's API from which streams tell usage."""
+
+Tokens = Callable[[], Awaitable[str]]
+
+
+@dataclass(slots=True)
+class Remote:
+    """An upstream that can be asked."""
+
+    client: "AsyncOpenAI"
+    name: str
+    """Its address, for messages."""
+    model: str
+    """The model's name there."""
+    reasoning: bool
+    hide: Hide
+    stream_usage: bool
+    """Whether to ask for usage in streams; turned off when the upstream refuses that."""
+    headers: dict[str, Any] = field(default_factory=dict)
+    """What each request's own headers say, over the client's."""
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def look(self, path: str) -> bytes:
+        """What lies at a path; errors as in `ask`."""
+        import httpx2
+
+        with translated(self.name, self.hide):
+            response = await self.client.get(path, cast_to=httpx2.Response, options={"headers": self.headers})
+            return response.content
+
+    async def ask(self, path: str, body: dict[str, Any]) -> bytes:
+        """The whole answer to a request.
+
+        Raises:
+            JanHostError: The upstream failed or refused.
+        """
+        with translated(self.name, self.hide):
+            response = await self._post(path, body, stream=False)
+            return response.content
+
+    async def listen(self, path: str, body: dict[str, Any]) -> AsyncGenerator[list[bytes], None]:
+        """The data of the events of a streamed answer, as they arrive; closing it closes the connection.
+
+        Raises:
+            JanHostError: The upstream failed or refused.
+        """
+        reader = EventReader()
+        with translated(self.name, self.hide):
+            response = await self._open(path, body)
+            try:
+                async for received in response.aiter_bytes():
+                    events = reader.feed(received)
+                    if events:
+                        yield events
+                yield reader.end()
+            finally:
+                await response.aclose()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.close()
+        await self.closing.aclose()
+
+    async def _open(self, path: str, body: dict[str, Any]) -> "httpx2.Response":
+        """Begin a stream; without asking for usage where the upstream does not know that option."""
+        if "stream_options" not in body:
+            return await self._post(path, body, stream=True)
+        if not self.stream_usage:
+            body = {name: value for name, value in body.items() if name != "stream_options"}
+            return await self._post(path, body, stream=True)
+        try:
+            with translated(self.name, self.hide):
+                return await self._post(path, body, stream=True)
+        except InvalidRequestError as error:
+            if "stream_options" not in f"{error.param} {error.message}":
+                raise
+            self.stream_usage = False
+            return await self._open(path, body)
+
+    async def _post(self, path: str, body: dict[str, Any], *, stream: bool) -> "httpx2.Response":
+        import httpx2
+
+        return await self.client.post(
+            path,
+            cast_to=httpx2.Response,
+            content=encode(body),
+            options={"headers": {"Content-Type": "application/json", **self.headers}},
+            stream=stream,
+        )
+
+
+def connect(settings: OpenAIUpstream, url: str, model: str, *, reasoning: bool) -> Remote:
+    """A server of OpenAI's API.
+
+    Args:
+        settings: Complete, see `jan_host_openai.settings.completed`.
+        url: Its base URL.
+        model: The model's name there.
+        reasoning: Whether it is a reasoning model.
+
+    Raises:
+        ModelLoadError: A secret is missing, or a setting can't be used.
+    """
+    from openai import AsyncOpenAI, Omit
+
+    key = read_secret(settings.api_key, "api_key") if settings.api_key else ""
+    headers = _headers(settings)
+    client = AsyncOpenAI(
+        base_url=url,
+        api_key=key,
+        default_headers=headers,
+        max_retries=settings.max_retries or 0,
+        http_client=_http_client(settings),
+        _enforce_credentials=False,
+    )
+    # Given as None, the client would take these from its environment, and tell them to any server.
+    client.organization, client.project = settings.organization, settings.project
+    return Remote(
+        client,
+        url,
+        model,
+        reasoning,
+        Hiding([key, *headers.values(), *_tails(headers)]),
+        settings.stream_usage is not False,
+        # The client refuses to work without a key, unless told that this header is left out on purpose.
+        headers={} if key or "authorization" in map(str.casefold, headers) else {"Authorization": Omit()},
+    )
+
+
+def connect_azure(
+    settings: AzureUpstream, endpoint: str, deployment: str | None, tokens: Tokens | None, *, reasoning: bool
+) -> Remote:
+    """A deployment in Azure OpenAI, or the resource itself; arguments as for `connect`, `tokens` for a key.
+
+    Raises:
+        ModelLoadError: As `connect`; also where there is neither key nor sign-in.
+    """
+    from openai import AsyncAzureOpenAI
+
+    key = read_secret(settings.api_key, "api_key") if settings.api_key else None
+    if (key is None) == (tokens is None):
+        raise ModelLoadError(
+            f"Azure's {endpoint} needs a key or Entra ID. Set api_key, such as env:AZURE_OPENAI_API_KEY, or"
+            " entra_id to true.",
+            param="settings.api_key",
+        )
+    headers = _headers(settings)
+    version = settings.api_version or API_VERSION
+    client = AsyncAzureOpenAI(
+        azure_endpoint=endpoint,
+        azure_deployment=deployment,
+        api_version=version,
+        api_key=key,
+        azure_ad_token_provider=tokens,
+        default_headers=headers,
+        max_retries=settings.max_retries or 0,
+        http_client=_http_client(settings),
+    )
+    client.organization, client.project = settings.organization, settings.project
+    usage = settings.stream_usage
+    return Remote(
+        client,
+        f"{endpoint}/openai" + (f"/deployments/{deployment}" if deployment else ""),
+        deployment or "",
+        reasoning,
+        Hiding([key or "", *headers.values(), *_tails(headers)]),
+        version >= USAGE_SINCE if usage is None else usage,
+    )
+
+
+def _tails(headers: dict[str, str]) -> list[str]:
+    """What stands behind a word such as ``Bearer`` in a header: a key of its own."""
+    return [value.partition(" ")[2] for value in headers.values()]
+
+
+def _headers(settings: OpenAIUpstream) -> dict[str, str]:
+    return {name: read_secret(value, f"headers.{name}") for name, value in settings.headers.items()}
+
+
+def _http_client(settings: OpenAIUpstream) -> "httpx2.AsyncClient":
+    import httpx2
+    from openai import DefaultAsyncHttpxClient
+
+    try:
+        return DefaultAsyncHttpxClient(
+            proxy=read_secret(settings.proxy, "proxy") if settings.proxy else None,
+            timeout=httpx2.Timeout(
+                settings.timeout or TIMEOUT, connect=settings.connect_timeout or CONNECT_TIMEOUT
+            ),
+            # An API has no reason to send elsewhere, and a key must not go along.
+            follow_redirects=False,
+        )
+    except (ValueError, httpx2.InvalidURL, ImportError) as error:
+        raise ModelLoadError(
+            f"The setting proxy can't be used ({type(error).__name__}). Write http://HOST:PORT.",
+            param="settings.proxy",
+        ) from None

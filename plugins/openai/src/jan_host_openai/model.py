@@ -1,0 +1,122 @@
+"""A remote model: requests go to its upstreams, and their answers come back as deltas."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+
+from jan_host import (
+    ChatRequest,
+    CompletionRequest,
+    Delta,
+    EmbeddingRequest,
+    EmbeddingResult,
+    GenerationOptions,
+    LoadedModel,
+    RerankRequest,
+    RerankResult,
+    UpstreamError,
+)
+
+from jan_host_openai.answers import decode_answer, decode_ranks, decode_vectors, usage_of
+from jan_host_openai.client import Remote
+from jan_host_openai.deltas import Deltas
+from jan_host_openai.faults import failure_in_stream, translated
+from jan_host_openai.requests import Body, chat_body, completion_body, embedding_body, rerank_body
+from jan_host_openai.upstreams import Upstreams
+
+_DONE = b"[DONE]"
+
+MakeBody = Callable[[Remote], Body]
+
+
+class RemoteModel(LoadedModel):
+    """Chats, completes and embeds through its upstreams."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self.upstreams = upstreams
+
+    async def unload(self) -> None:
+        """Close all connections."""
+        await self.upstreams.close()
+
+    def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Answer a conversation; closing the iterator closes the upstream's request."""
+
+        def body(remote: Remote) -> Body:
+            return chat_body(request, remote.model, reasoning=remote.reasoning, usage=remote.stream_usage)
+
+        return self._generate(request, "/chat/completions", body)
+
+    def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
+        """Continue a text; as `chat`."""
+
+        def body(remote: Remote) -> Body:
+            return completion_body(request, remote.model, usage=remote.stream_usage)
+
+        return self._generate(request, "/completions", body)
+
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """One vector for each input."""
+
+        async def ask(remote: Remote) -> EmbeddingResult:
+            data = await remote.ask("/embeddings", embedding_body(request, remote.model))
+            with translated(remote.name, remote.hide):
+                found = decode_vectors(data)
+            order = sorted(found.data, key=lambda vector: vector.index or 0)
+            return EmbeddingResult(
+                embeddings=[vector.embedding for vector in order], usage=usage_of(found.usage)
+            )
+
+        return await self.upstreams.call(ask)
+
+    def _generate(self, request: GenerationOptions, path: str, body: MakeBody) -> AsyncGenerator[Delta, None]:
+        generate = _streamed if request.stream else _whole
+        return self.upstreams.stream(lambda remote: generate(remote, path, body(remote)))
+
+
+class RankingModel(RemoteModel):
+    """A remote model whose server may also sort documents."""
+
+    async def rerank(self, request: RerankRequest) -> RerankResult:
+        """One score for each document."""
+
+        async def ask(remote: Remote) -> RerankResult:
+            data = await remote.ask("/rerank", rerank_body(request, remote.model))
+            with translated(remote.name, remote.hide):
+                found = decode_ranks(data)
+            scores = {rank.index: rank.relevance_score for rank in found.results}
+            if sorted(scores) != [*range(len(request.documents))]:
+                raise UpstreamError(f"The upstream {remote.name} did not score every document. Try again.")
+            return RerankResult(
+                scores=[scores[index] for index in range(len(scores))], usage=usage_of(found.usage)
+            )
+
+        return await self.upstreams.call(ask)
+
+
+async def _whole(remote: Remote, path: str, body: Body) -> AsyncGenerator[Delta, None]:
+    data = await remote.ask(path, body)
+    deltas = Deltas()
+    with translated(remote.name, remote.hide):
+        answer = decode_answer(data)
+        if answer.error is not None:
+            raise failure_in_stream(answer.error, remote.name, remote.hide)
+        found = [*deltas.add(answer), *deltas.end()]
+    for delta in found:
+        yield delta
+
+
+async def _streamed(remote: Remote, path: str, body: Body) -> AsyncGenerator[Delta, None]:
+    deltas = Deltas()
+    async with aclosing(remote.listen(path, body)) as batches:
+        async for events in batches:
+            for event in events:
+                if event == _DONE:
+                    continue
+                with translated(remote.name, remote.hide):
+                    chunk = decode_answer(event)
+                if chunk.error is not None:
+                    raise failure_in_stream(chunk.error, remote.name, remote.hide)
+                for delta in deltas.add(chunk):
+                    yield delta
+    for delta in deltas.end():
+        yield delta
