@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.api.conftest import MODEL
+from tests.api.conftest import MODEL, StartServer
 
 
 def ask(client: httpx.Client, **body: Any) -> httpx.Response:
@@ -76,6 +76,13 @@ def test_mixed_prompts_and_best_of_are_refused(client: httpx.Client) -> None:
     assert (empty.status_code, empty.json()["error"]["param"]) == (422, "prompt[1]")
     best = ask(client, prompt="count 1", best_of=3)
     assert (best.status_code, best.json()["error"]["param"]) == (400, "best_of")
+
+
+def test_more_prompts_than_the_queue_takes(start_server: StartServer) -> None:
+    with start_server("[runtime]\nmax_waiting = 3\n") as server, server.client() as client:
+        answer = ask(client, prompt=["count 1"] * 40)
+        assert [choice["index"] for choice in answer.json()["choices"]] == list(range(40))
+        assert answer.json()["usage"]["completion_tokens"] == 40
 
 
 def test_an_error_of_one_prompt_is_the_requests_error(client: httpx.Client) -> None:

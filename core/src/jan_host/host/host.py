@@ -27,7 +27,7 @@ from jan_host.host.bus import EventBus
 from jan_host.host.defaults import with_defaults
 from jan_host.host.imports import Imports
 from jan_host.host.launches import describe, describe_download, launch_of, unsupported
-from jan_host.host.prompts import closing, complete_all, one_by_one
+from jan_host.host.prompts import AT_ONCE, closing, complete_all, one_by_one
 from jan_host.host.reach import check_reach
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins, load_plugins
@@ -156,7 +156,9 @@ class JanHost:
         requests = one_by_one(request)
         if len(requests) == 1:
             return self._complete_one(requests[0])
-        return complete_all(requests, self._complete_one)
+        # A request that fills the queue by itself could never be done, however often it is sent again.
+        at_once = min(AT_ONCE, max(1, self.config.runtime.max_waiting // 2))
+        return complete_all(requests, self._complete_one, at_once)
 
     def _complete_one(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         return self._generate(request, Completes, lambda model, final: model.complete(final))

@@ -11,6 +11,12 @@ from jan_host.contract.generation import Delta, PromptTokensDetails, Timings, Us
 
 Complete = Callable[[CompletionRequest], AsyncIterator[Delta]]
 
+AT_ONCE = 32
+"""Prompts of one request that are worked on together: enough to keep an engine busy, and a long list
+leaves room for the requests of others."""
+READ_AHEAD = 256
+"""Deltas that wait for a slow reader, before the engines are asked for no more."""
+
 
 @asynccontextmanager
 async def closing(deltas: AsyncIterator[Delta]) -> AsyncIterator[AsyncIterator[Delta]]:
@@ -32,15 +38,23 @@ def one_by_one(request: CompletionRequest) -> list[CompletionRequest]:
     ]
 
 
-async def complete_all(requests: Sequence[CompletionRequest], complete: Complete) -> AsyncIterator[Delta]:
+async def complete_all(
+    requests: Sequence[CompletionRequest], complete: Complete, at_once: int = AT_ONCE
+) -> AsyncIterator[Delta]:
     """The deltas of all requests as they come, with choices numbered through.
 
     Choice ``i`` of request ``p`` gets the index ``p * n + i``; the usage of all stands on the
     very last delta. The first error ends everything.
+
+    Args:
+        requests: One for each prompt.
+        complete: Works on one of them.
+        at_once: How many it may work on together.
     """
-    queue: asyncio.Queue[Delta | BaseException | None] = asyncio.Queue()
+    queue: asyncio.Queue[Delta | BaseException | None] = asyncio.Queue(READ_AHEAD)
+    room = asyncio.Semaphore(at_once)
     tasks = [
-        asyncio.create_task(_feed(queue, complete(request), place * (request.n or 1)))
+        asyncio.create_task(_feed(queue, room, complete(request), place * (request.n or 1)))
         for place, request in enumerate(requests)
     ]
     try:
@@ -53,15 +67,18 @@ async def complete_all(requests: Sequence[CompletionRequest], complete: Complete
 
 
 async def _feed(
-    queue: asyncio.Queue[Delta | BaseException | None], deltas: AsyncIterator[Delta], offset: int
+    queue: asyncio.Queue[Delta | BaseException | None],
+    room: asyncio.Semaphore,
+    deltas: AsyncIterator[Delta],
+    offset: int,
 ) -> None:
     try:
-        async with closing(deltas) as source:
+        async with room, closing(deltas) as source:
             async for delta in source:
-                queue.put_nowait(msgspec.structs.replace(delta, index=delta.index + offset))
-        queue.put_nowait(None)
+                await queue.put(msgspec.structs.replace(delta, index=delta.index + offset))
+        await queue.put(None)
     except Exception as error:
-        queue.put_nowait(error)
+        await queue.put(error)
 
 
 async def _merged(queue: asyncio.Queue[Delta | BaseException | None], sources: int) -> AsyncIterator[Delta]:
