@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 from jan_host import EngineError, GenerationOptions
 from jan_host_llamacpp.kv import UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
@@ -14,7 +16,7 @@ from jan_host_llamacpp.sampling import build_sampler
 from jan_host_llamacpp.scheduler import Scheduler
 from jan_host_llamacpp.sequence import Job
 from jan_host_llamacpp.settings import Settings
-from jan_host_llamacpp.stepper import fair_shares
+from jan_host_llamacpp.stepper import prompt_shares
 from jan_host_llamacpp.vocab import Vocab
 
 from tests.plugins.llamacpp.talking import Answer, collect
@@ -75,13 +77,20 @@ async def test_a_prompt_is_computed_in_the_pieces_that_fit(narrow: tuple[Schedul
     [
         (10, [], []),
         (10, [3, 4], [3, 4]),
-        (10, [100, 100], [5, 5]),
-        (10, [2, 100], [2, 8]),
-        (10, [100, 2, 100], [4, 2, 4]),
-        (7, [100, 100], [4, 3]),
+        (100, [1000, 1000], [88, 12]),
+        (100, [1000, 20], [80, 20]),
+        (100, [1000, 20, 1000], [72, 20, 8]),
         (0, [5], [0]),
         (1, [5, 5], [1, 0]),
     ],
 )
-def test_shares_are_fair(budget: int, wanted: list[int], shares: list[int]) -> None:
-    assert fair_shares(budget, wanted) == shares
+def test_prompts_share_a_step(budget: int, wanted: list[int], shares: list[int]) -> None:
+    assert prompt_shares(budget, wanted) == shares
+
+
+@given(st.integers(0, 4096), st.lists(st.integers(1, 10_000), max_size=40))
+def test_a_step_is_filled_and_no_prompt_starves(budget: int, wanted: list[int]) -> None:
+    shares = prompt_shares(budget, wanted)
+    assert sum(shares) == min(budget, sum(wanted))
+    assert all(0 <= share <= most for share, most in zip(shares, wanted, strict=True))
+    assert budget // 4 < len(wanted) or all(shares)

@@ -21,6 +21,8 @@ _STALL_SECONDS = 0.2
 """How long prompts may hold up the streams of others at each step."""
 _ALONE_SECONDS = 1.0
 """How long a step may take while nobody streams: after it, new requests join."""
+_EVEN_PART = 4
+"""A quarter of the tokens for prompts is divided evenly among them."""
 _FEWEST = 32
 """Prompt tokens of a step at least: with fewer, the weights are read too often."""
 
@@ -87,7 +89,7 @@ class Stepper:
             elif self._slots.may_compute(slot):
                 reading.append(Part(slot, sequence, sequence.pending))
         budget = min(self._batch.capacity - len(parts), self._prompt_budget(beside=bool(parts)))
-        for part, size in zip(reading, fair_shares(budget, [p.size for p in reading]), strict=True):
+        for part, size in zip(reading, prompt_shares(budget, [p.size for p in reading]), strict=True):
             part.size = size
         parts += [part for part in reading if part.size]
         # llama.cpp computes neighbours together only when they stand in order.
@@ -159,15 +161,27 @@ class Stepper:
         return events
 
 
-def fair_shares(budget: int, wanted: Items[int]) -> list[int]:
-    """Divide `budget` evenly; what one does not need goes to the others.
+def prompt_shares(budget: int, wanted: Items[int]) -> list[int]:
+    """Divide `budget` among prompts of which `wanted` tokens are still to be computed.
 
-    The first ones get what an even division leaves over. Nobody gets more than it wants.
+    A part is divided evenly, so that nobody starves. The rest goes to those that need the least until
+    their first answer: shortest remaining time first makes the mean wait as short as it can be, and
+    with prompts of one length the first tokens come one after the other and not all at the end.
     """
+    shares = _evenly(budget // _EVEN_PART, wanted)
+    left = budget - sum(shares)
+    for index in sorted(range(len(wanted)), key=lambda index: wanted[index]):
+        more = min(wanted[index] - shares[index], left)
+        shares[index] += more
+        left -= more
+    return shares
+
+
+def _evenly(budget: int, wanted: Items[int]) -> list[int]:
+    """Even shares; what one does not need goes to the others, and nobody gets more than it wants."""
     shares = [0] * len(wanted)
-    open_ones = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    for position, index in enumerate(open_ones):
-        left = len(open_ones) - position
-        shares[index] = min(wanted[index], -(-budget // left))
+    smallest_first = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for position, index in enumerate(smallest_first):
+        shares[index] = min(wanted[index], -(-budget // (len(wanted) - position)))
         budget -= shares[index]
     return shares
