@@ -18,7 +18,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--streams", default="1,4,8", help="numbers of streams at once")
     parser.add_argument("--tokens", type=int, default=96, help="tokens of every answer")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sentences", type=int, default=1, help="length of prompts; one is about 50 tokens")
     parser.add_argument(
         "--only", default=",".join(KINDS), help="contenders, the first is compared to the rest"
     )
@@ -28,20 +29,22 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         running(options.only.split(","), smollm2_file(), max(streams), Path(folder)) as contenders,
     ):
-        figures = asyncio.run(measure(contenders, streams, options.tokens, options.rounds))
+        figures = asyncio.run(measure(contenders, streams, options))
     report(figures, [contender.name for contender in contenders], streams)
 
 
-async def measure(contenders: list[Contender], streams: list[int], tokens: int, rounds: int) -> Figures:
-    """Every contender at every number of streams, `rounds` times, each time in another order."""
+async def measure(contenders: list[Contender], streams: list[int], options: argparse.Namespace) -> Figures:
+    """Every contender at every number of streams, some rounds, each time in another order."""
     figures: Figures = {}
     for contender in contenders:
         await play(contender.url, 1, 8, turn=0)  # loads the model and warms up
-    for turn in range(1, rounds + 1):
+    for turn in range(1, options.rounds + 1):
         for number in streams:
             shift = turn % len(contenders)
             for contender in contenders[shift:] + contenders[:shift]:
-                played = await play(contender.url, number, tokens, turn * 1000 + number)
+                played = await play(
+                    contender.url, number, options.tokens, turn * 1000 + number, options.sentences
+                )
                 figures.setdefault((contender.name, number), []).append(played)
     return figures
 

@@ -31,19 +31,19 @@ class Round:
         return self.tokens / self.seconds
 
 
-def prompt(stream: int, turn: int, sentences: int = 6) -> str:
+def prompt(stream: int, turn: int, sentences: int) -> str:
     """A prompt that begins like no other, so that nothing can be shared between streams or rounds."""
     topic = TOPICS[stream % len(TOPICS)]
     return f"Story {turn}-{stream} about {topic}. {FILLER * sentences} Go on with the story of {topic}."
 
 
-async def play(url: str, streams: int, max_tokens: int, turn: int) -> Round:
+async def play(url: str, streams: int, max_tokens: int, turn: int, sentences: int = 1) -> Round:
     """Run `streams` requests at once and wait for all."""
     limits = httpx.Limits(max_connections=streams)
     async with httpx.AsyncClient(timeout=600, trust_env=False, limits=limits) as client:
         began = time.perf_counter()
         results = await asyncio.gather(
-            *(_stream(client, url, prompt(stream, turn), max_tokens) for stream in range(streams))
+            *(_stream(client, url, prompt(stream, turn, sentences), max_tokens) for stream in range(streams))
         )
         seconds = time.perf_counter() - began
     firsts = sorted(first for first, tokens in results if tokens)
