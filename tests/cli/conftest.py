@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.conftest import plugin_path  # noqa: F401  # a fixture, for the tests here too
 from tests.core.host.conftest import write_model
 from tests.examples.servers import serving
 

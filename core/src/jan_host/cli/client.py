@@ -9,7 +9,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from jan_host.cli.session import Session, announced
+from jan_host.cli.announcement import announced
+from jan_host.cli.session import Session
 from jan_host.config import Config, resolve_secret
 from jan_host.contract.errors import ErrorPayload, JanHostError, UnavailableError, from_payload
 
@@ -24,18 +25,20 @@ class Server:
         keys = config.server.api_keys
         self._headers = {"Authorization": f"Bearer {resolve_secret(keys[0], os.environ)}"} if keys else {}
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests carry an API key, as far as this root's configuration tells."""
+        return bool(self._headers)
+
     @classmethod
     def find(cls, session: Session) -> "Server | None":
         """The server that is meant, if it answers: of ``--url``, or the one that serves the root."""
         config = session.config()
         named = session.url or os.environ.get("JAN_HOST_URL")
-        host = config.server.host if config.server.host not in ("0.0.0.0", "::") else "127.0.0.1"
-        url = (
-            named
-            or announced(config)
-            or f"http://{f'[{host}]' if ':' in host else host}:{config.server.port}"
-        )
-        server = cls(url, config)
+        url = named or announced(config)
+        if url is None:
+            return None
+        server = cls(url if "://" in url else f"http://{url}", config)
         if server.answers():
             return server
         if named:
@@ -47,7 +50,10 @@ class Server:
         """As `find`; that there is none is an error."""
         server = cls.find(session)
         if server is None:
-            raise UnavailableError("No server is running. Start one with: jan-host serve")
+            raise UnavailableError(
+                f"No server serves {session.config().root}. Start one with: jan-host serve; or name one with"
+                " --url"
+            )
         return server
 
     def answers(self) -> bool:
@@ -55,7 +61,7 @@ class Server:
         try:
             reply = httpx.get(f"{self.url}/health", timeout=PROBE_SECONDS, trust_env=False)
             return reply.status_code == httpx.codes.OK and reply.json().get("name") == "jan-host"
-        except (httpx.HTTPError, ValueError, AttributeError):
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
             return False
 
     def models(self) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ import logging
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
+LEVELS = ("debug", "info", "warning", "error")
+
 QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 """Libraries that tell more than a user wants to know, below warnings."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -15,14 +15,22 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A plain table, wide values folded rather than cut."""
-    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Text:
+    """A plain table, a line for each row: nothing is cut or folded, so that ids can be copied."""
+    cells = [list(columns), *([_word(cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[place]) for row in cells) for place in range(len(columns))]
+    lines = [
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    ]
+    shown = Text("\n".join(line.rstrip() for line in lines))
+    shown.stylize("bold", 0, len(lines[0]))
     return shown
+
+
+def _word(cell: Any) -> str:
+    """A value on one line, without what could steer the terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str("" if cell is None else cell))
 
 
 def size(count: int | float | None) -> str:

@@ -43,7 +43,11 @@ def pull(
     if dry_run:
         show_plan(locally(session, lambda host: host.plan(request)))
         return
-    info = locally(session, lambda host: fetch(host, request))
+    try:
+        info = locally(session, lambda host: fetch(host, request))
+    except KeyboardInterrupt:
+        console(stderr=True).print("Interrupted. The same command goes on from here.")
+        raise
     console().print(f"{info.model} is here. Ask it something: jan-host run {info.model} 'Hello'")
 
 
@@ -53,7 +57,8 @@ async def fetch(host: JanHost, request: PullRequest) -> DownloadInfo:
     Raises:
         JanHostError: Why it could not be brought.
     """
-    info = await host.pull(request)
+    with console(stderr=True).status(f"Looking for {request.origin}"):
+        info = await host.pull(request)
     ended = asyncio.create_task(host.downloads.wait(info.id))
     columns = (
         TextColumn("{task.description}"),
@@ -82,7 +87,7 @@ def show_plan(plan: ImportPlan) -> None:
     out.print(f"{plan.model.id}, through the importer {plan.importer}")
     rows = [(asset.filename, size(asset.size), (asset.sha256 or "")[:16]) for asset in plan.assets]
     out.print(table(("FILE", "TO FETCH", "SHA256"), rows))
-    if plan.variants:
+    if len(plan.variants) > 1:
         offered = [
             (
                 "*" if variant.name == plan.variant else "",

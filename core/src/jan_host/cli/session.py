@@ -1,6 +1,5 @@
 """What every command shares: where the root is, which server to talk to, the configuration."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from jan_host.plugins import Plugins
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-
-SERVER_FILE = "server.json"
-"""In the root: the address of the server that serves it now."""
 
 
 @dataclass(slots=True)
@@ -65,23 +61,3 @@ def shared_options(function: FunctionT) -> FunctionT:
         help="The server to talk to (JAN_HOST_URL).",
     )
     return root(url(function))
-
-
-def announce(config: Config, url: str) -> Path:
-    """Leave the server's address in the root, for commands that look for it; returns the file."""
-    file = config.root / SERVER_FILE
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-    partial.replace(file)
-    return file
-
-
-def announced(config: Config) -> str | None:
-    """The address that a server left in the root, if its process still lives."""
-    try:
-        said = json.loads((config.root / SERVER_FILE).read_text())
-        os.kill(said["pid"], 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    url = said.get("url")
-    return url if isinstance(url, str) else None

@@ -17,6 +17,8 @@ from jan_host.contract.errors import ConfigError
 
 PREFIX = "JAN_HOST_"
 ROOT_VARIABLE = "JAN_HOST_ROOT"
+URL_VARIABLE = "JAN_HOST_URL"
+"""The server that commands talk to; not a setting of any host."""
 ALIASES = {"JAN_HOST_DISABLED_PLUGINS": ("plugins", "disabled")}
 """Variables that do not follow ``JAN_HOST_<SECTION>_<KEY>``."""
 
@@ -133,7 +135,7 @@ def _variables(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator
 
 
 def _is_strange(name: str, secrets: Collection[str]) -> bool:
-    if name == ROOT_VARIABLE or name in secrets:
+    if name in (ROOT_VARIABLE, URL_VARIABLE) or name in secrets:
         return False
     return name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")
 

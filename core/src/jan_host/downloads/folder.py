@@ -11,12 +11,11 @@ What has a name without ``.part`` is complete, so that a download goes on after 
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from jan_host.contract.errors import ConflictError
+from jan_host.downloads.locking import lock
 from jan_host.downloads.parcels import Parcel
 
 
@@ -55,23 +54,9 @@ class DownloadFolder:
         self.staging.mkdir(parents=True, exist_ok=True)
         with open(self.path / "lock", "a+b") as file:
             try:
-                _lock(file)
+                lock(file)
             except OSError:
                 raise ConflictError(
                     "Another jan-host process is fetching the same model now. Wait until it has ended."
                 ) from None
             yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
