@@ -1,5 +1,6 @@
 """One upstream: the official client, set up from settings, and the two ways to ask it."""
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -204,6 +205,8 @@ def _http_client(settings: OpenAIUpstream) -> "httpx2.AsyncClient":
     import httpx2
     from openai import DefaultAsyncHttpxClient
 
+    # A line for each request, with its URL, is too much for a log at the level "info".
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         return DefaultAsyncHttpxClient(
             proxy=read_secret(settings.proxy, "proxy") if settings.proxy else None,

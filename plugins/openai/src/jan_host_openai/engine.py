@@ -3,7 +3,7 @@
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import msgspec
 from jan_host import Engine, Footprint, LoadedModel, Model, ModelLoadError, Place, Progress
@@ -11,12 +11,13 @@ from jan_host import Engine, Footprint, LoadedModel, Model, ModelLoadError, Plac
 from jan_host_openai.addresses import OPENAI_HOST, OPENAI_URL, base_url, host_of, is_azure
 from jan_host_openai.client import Remote, connect, connect_azure
 from jan_host_openai.entra import default_credential, token_provider
-from jan_host_openai.model import RankingModel, RemoteModel
+from jan_host_openai.model import remote_model
 from jan_host_openai.requests import is_reasoning
 from jan_host_openai.secrets import is_reference
 from jan_host_openai.settings import (
     AzureSettings,
     AzureUpstream,
+    Capability,
     OpenAISettings,
     OpenAIUpstream,
     completed,
@@ -56,7 +57,7 @@ class OpenAIEngine(RemoteEngine):
         remotes = [_openai(model, each) for each in _upstreams(settings, OpenAIUpstream)]
         _warn_of_literal_keys(model, settings)
         progress(1.0)
-        return RankingModel(Upstreams(remotes))
+        return remote_model(Upstreams(remotes), settings.capabilities or get_args(Capability))
 
 
 class AzureOpenAIEngine(RemoteEngine):
@@ -74,7 +75,7 @@ class AzureOpenAIEngine(RemoteEngine):
         remotes = [_azure(model, each) for each in _upstreams(settings, AzureUpstream)]
         _warn_of_literal_keys(model, settings)
         progress(1.0)
-        return RemoteModel(Upstreams(remotes))
+        return remote_model(Upstreams(remotes), settings.capabilities or ("chat", "complete", "embed"))
 
 
 def _upstreams(settings: Any, kind: type[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """A remote model: requests go to its upstreams, and their answers come back as deltas."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 
 from jan_host import (
@@ -29,7 +29,7 @@ MakeBody = Callable[[Remote], Body]
 
 
 class RemoteModel(LoadedModel):
-    """Chats, completes and embeds through its upstreams."""
+    """What all remote models have in common; `remote_model` makes one that can do something."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self.upstreams = upstreams
@@ -38,21 +38,38 @@ class RemoteModel(LoadedModel):
         """Close all connections."""
         await self.upstreams.close()
 
+    def generate(self, request: GenerationOptions, path: str, body: MakeBody) -> AsyncGenerator[Delta, None]:
+        """A generation of one of the upstreams; closing it closes the upstream's request."""
+        generate = _streamed if request.stream else _whole
+        return self.upstreams.stream(lambda remote: generate(remote, path, body(remote)))
+
+
+class Chatting(RemoteModel):
+    """Answers conversations."""
+
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
-        """Answer a conversation; closing the iterator closes the upstream's request."""
+        """See `jan_host.Chats`."""
 
         def body(remote: Remote) -> Body:
             return chat_body(request, remote.model, reasoning=remote.reasoning, usage=remote.stream_usage)
 
-        return self._generate(request, "/chat/completions", body)
+        return self.generate(request, "/chat/completions", body)
+
+
+class Completing(RemoteModel):
+    """Continues texts."""
 
     def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
-        """Continue a text; as `chat`."""
+        """See `jan_host.Completes`."""
 
         def body(remote: Remote) -> Body:
             return completion_body(request, remote.model, usage=remote.stream_usage)
 
-        return self._generate(request, "/completions", body)
+        return self.generate(request, "/completions", body)
+
+
+class Embedding(RemoteModel):
+    """Turns texts into vectors."""
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """One vector for each input."""
@@ -68,13 +85,9 @@ class RemoteModel(LoadedModel):
 
         return await self.upstreams.call(ask)
 
-    def _generate(self, request: GenerationOptions, path: str, body: MakeBody) -> AsyncGenerator[Delta, None]:
-        generate = _streamed if request.stream else _whole
-        return self.upstreams.stream(lambda remote: generate(remote, path, body(remote)))
 
-
-class RankingModel(RemoteModel):
-    """A remote model whose server may also sort documents."""
+class Ranking(RemoteModel):
+    """Sorts documents."""
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """One score for each document."""
@@ -91,6 +104,21 @@ class RankingModel(RemoteModel):
             )
 
         return await self.upstreams.call(ask)
+
+
+_ABLE: Mapping[str, type[RemoteModel]] = {
+    "chat": Chatting,
+    "complete": Completing,
+    "embed": Embedding,
+    "rerank": Ranking,
+}
+
+
+def remote_model(upstreams: Upstreams, capabilities: Iterable[str]) -> RemoteModel:
+    """A model with the methods of these capabilities and no others."""
+    bases = tuple(_ABLE[name] for name in dict.fromkeys(capabilities)) or (RemoteModel,)
+    made: RemoteModel = type("RemoteModel", bases, {})(upstreams)
+    return made
 
 
 async def _whole(remote: Remote, path: str, body: Body) -> AsyncGenerator[Delta, None]:

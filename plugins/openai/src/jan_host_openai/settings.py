@@ -1,6 +1,6 @@
 """The settings of a remote model: where its upstream is, by which key, and what is special about it."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -8,6 +8,7 @@ from msgspec import Meta
 Secret = Annotated[
     str, Meta(extra={"secret": True}, description="``env:NAME``, ``file:PATH``, or the secret itself.")
 ]
+Capability = Literal["chat", "complete", "embed", "rerank"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -41,6 +42,8 @@ class OpenAIUpstream(msgspec.Struct, kw_only=True, omit_defaults=True):
 class OpenAISettings(OpenAIUpstream, kw_only=True, omit_defaults=True):
     """Settings of the engine ``openai``."""
 
+    capabilities: list[Capability] | None = None
+    """What the model can do; left out, everything is tried."""
     upstreams: list[OpenAIUpstream] = []
     """Several servers of the same model; what one leaves out, it has from the settings around the list."""
 
@@ -59,6 +62,8 @@ class AzureUpstream(OpenAIUpstream, kw_only=True, omit_defaults=True):
 class AzureSettings(AzureUpstream, kw_only=True, omit_defaults=True):
     """Settings of the engine ``azure_openai``."""
 
+    capabilities: list[Capability] | None = None
+    """What the model can do; left out, everything that Azure has is tried."""
     upstreams: list[AzureUpstream] = []
     """Several deployments of the same model; what one leaves out, it has from around the list."""
 
