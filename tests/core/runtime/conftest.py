@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from jan_host import CompletionRequest, Event, LoadedModel, Model
 from jan_host.config import RuntimeConfig
@@ -100,3 +101,8 @@ async def ask(runtime: Runtime, launch: Launch, prompt: str) -> str:
     """One request, as the host makes it."""
     async with runtime.lease(launch) as model:
         return await complete(model, prompt)
+
+
+def own_workers() -> list[psutil.Process]:
+    """The workers that this process started itself; servers of other tests have theirs."""
+    return [child for child in psutil.Process().children() if "jan_host.runtime.worker" in child.cmdline()]

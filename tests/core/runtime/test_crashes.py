@@ -20,7 +20,7 @@ from jan_host import (
 )
 from jan_host.runtime.cooldown import CRASH_LOOP
 
-from tests.core.runtime.conftest import Events, MakeLaunch, MakeRuntime, ask, complete
+from tests.core.runtime.conftest import Events, MakeLaunch, MakeRuntime, ask, complete, own_workers
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_a_load_that_blocks_for_ever_is_ended(
 ) -> None:
     with pytest.raises(ModelLoadError, match="not ready after 1 s"):
         await make_runtime(start_timeout_seconds=1).start(make_launch(misload="blocks forever"))
-    assert not psutil.Process().children()
+    assert not own_workers()
 
 
 async def test_a_process_that_ends_while_it_loads(make_runtime: MakeRuntime, make_launch: MakeLaunch) -> None:

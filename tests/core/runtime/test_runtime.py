@@ -31,7 +31,7 @@ from jan_host import (
 )
 from jan_host.runtime import RuntimeStatus
 
-from tests.core.runtime.conftest import Events, MakeLaunch, MakeRuntime, ask, complete
+from tests.core.runtime.conftest import Events, MakeLaunch, MakeRuntime, ask, complete, own_workers
 
 PLACES = pytest.mark.parametrize("engine", ["chatty", "hosted"])
 
@@ -300,7 +300,7 @@ async def test_a_start_that_takes_too_long_is_given_up(
 ) -> None:
     with pytest.raises(ModelLoadError, match="start_timeout_seconds"):
         await make_runtime(start_timeout_seconds=1).start(make_launch(gate=str(gate.path)))
-    assert not psutil.Process().children()
+    assert not own_workers()
 
 
 async def test_closing_stops_all_and_starts_nothing_more(
@@ -310,7 +310,7 @@ async def test_closing_stops_all_and_starts_nothing_more(
     await asyncio.gather(runtime.start(make_launch("one")), runtime.start(make_launch("two")))
     await runtime.close(5)
     assert runtime.running() == []
-    assert not psutil.Process().children()
+    assert not own_workers()
     with pytest.raises(UnavailableError, match="shutting down"):
         await runtime.start(make_launch("three"))
 
