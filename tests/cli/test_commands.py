@@ -175,3 +175,44 @@ def test_output_that_nobody_reads_is_no_error(root: Path) -> None:
         ["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=60, check=False
     )
     assert done.stderr == ""
+
+
+def test_a_table_keeps_ids_whole(run: Run, root: Path) -> None:
+    name = "a-model-with-quite-a-long-name-" + "x" * 60
+    write_model(root, name)
+    said = run("models", COLUMNS="40")
+    assert name in said.out
+    assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+def test_without_a_command_there_is_the_help(run: Run) -> None:
+    assert run().out == run("--help").out
+
+
+def test_warnings_are_named_once(run: Run, root: Path) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        write_model(root, name, '{"settings": {"no_such_setting": 1}}')
+    said = run("models")
+    assert "warnings about a, b, c and 2 more. See: jan-host show a" in said.out
+    assert "no_such_setting" in run("show", "a").out
+
+
+def test_a_misspelt_variable_is_told_of_when_serving(root: Path) -> None:
+    command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root), "--host", "0.0.0.0"]
+    variables = {"JAN_HOST_SERVER_PROT": "80", "JAN_HOST_URL": "http://127.0.0.1:1"}
+    done = subprocess.run(
+        command, env=environment() | variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "JAN_HOST_SERVER_PORT" in done.stderr
+    assert "JAN_HOST_URL" not in done.stderr
+
+
+@pytest.mark.parametrize("size", ['"big"', "[1]", "-5", "1e300", "true", '{"a": 1}'])
+def test_what_a_file_says_does_not_break_the_list(run: Run, root: Path, size: str) -> None:
+    write_model(
+        root, "odd", f'{{"name": "\\u001b[31m", "engine": "\\u001b[31m", "metadata": {{"size": {size}}}}}'
+    )
+    said = run("models")
+    assert said.code == 0, said.err
+    assert "odd" in said.out
+    assert "\x1b" not in said.out

@@ -59,3 +59,10 @@ def test_a_failure_is_told(run: Run, root: Path, smollm2: Path) -> None:
     said = run("quickstart", JAN_HOST_SERVER_PORT="0")
     assert said.code == 1
     assert "Traceback" not in said.err
+
+
+def test_without_an_engine_nothing_is_fetched(run: Run, root: Path, smollm2: Path) -> None:
+    said = run("quickstart", JAN_HOST_DISABLED_PLUGINS="llamacpp")
+    assert said.code == 1
+    assert "pip install" in said.err
+    assert not (root / "downloads").exists() or not any((root / "downloads").iterdir())

@@ -57,6 +57,13 @@ def test_a_folder_without_a_json(house: House) -> None:
     assert (entry.file, entry.problem) == (None, None)
 
 
+def test_a_json_of_another_name_counts_by_what_only_a_model_has(house: House) -> None:
+    house.put("tuned/weights.gguf", MAGIC + b"1234")
+    house.put("tuned/tuned-q5.json", {"parameters": {"init": {"ctx_len": "512"}}})
+    assert house.only().model.id == "tuned-q5"
+    assert house.only().model.settings == {"ctx_len": 512}
+
+
 def test_several_models_in_a_folder_without_a_json(house: House) -> None:
     house.put("both/one.gguf")
     house.put("both/two.gguf")

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from jan_host.cli.logs import log_to_stderr
+from jan_host.cli.output import say
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.errors import JanHostError
 from jan_host.contract.plugin import Command
@@ -132,5 +133,5 @@ def _guarded(arguments: list[str] | None) -> int:
 
 
 def _say(message: str, code: int = 1) -> int:
-    print(f"jan-host: {' '.join(message.split())}", file=sys.stderr)
+    say(f"jan-host: {' '.join(message.split())}", stderr=True)
     return code

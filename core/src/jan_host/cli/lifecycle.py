@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from jan_host.cli.client import Server
-from jan_host.cli.output import console, table
+from jan_host.cli.output import say, say_table
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.errors import ValidationError
 
@@ -23,7 +23,7 @@ def start(session: Session, model: str, settings: tuple[str, ...]) -> None:
     body = {"settings": overrides} if overrides else None
     server = Server.require(session)
     info = server.call("PUT", f"{server.path(model)}/start", body)
-    console().print(f"{info['id']} is {info['status']}; it can: {', '.join(info['capabilities'])}")
+    say(f"{info['id']} is {info['status']}; it can: {', '.join(info['capabilities'])}")
 
 
 def _pair(setting: str) -> tuple[str, Any]:
@@ -41,7 +41,7 @@ def stop(session: Session, model: str) -> None:
     """Free a model's memory on the running server, after its requests have ended."""
     server = Server.require(session)
     info = server.call("PUT", f"{server.path(model)}/stop")
-    console().print(f"{info['id']} is {info['status']}")
+    say(f"{info['id']} is {info['status']}")
 
 
 @click.command()
@@ -51,15 +51,14 @@ def ps(session: Session) -> None:
     """Show what the running server has in memory."""
     server = Server.require(session)
     loaded = [model for model in server.models() if model["status"] in IN_MEMORY]
-    out = console()
     if not loaded:
-        out.print(f"{server.url} has no model in memory; a request starts one.")
+        say(f"{server.url} has no model in memory; a request starts one.")
         return
     rows = [
         (model["id"], model["status"], model["requests"], model["engine"], ", ".join(model["capabilities"]))
         for model in loaded
     ]
-    out.print(table(("MODEL", "STATUS", "REQUESTS", "ENGINE", "CAN"), rows))
+    say_table(("MODEL", "STATUS", "REQUESTS", "ENGINE", "CAN"), rows)
     for model in loaded:
         if model["status_reason"]:
-            out.print(f"{model['id']}: {model['status_reason']}")
+            say(f"{model['id']}: {model['status_reason']}")

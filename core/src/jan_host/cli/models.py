@@ -8,11 +8,14 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
-from jan_host.cli.output import console, size, table
+from jan_host.cli.output import say, say_table, size
 from jan_host.cli.session import Session, shared_options
 from jan_host.host import JanHost
 
 ResultT = TypeVar("ResultT")
+
+FEW = 3
+"""Names in one sentence."""
 
 
 def locally(session: Session, work: Callable[[JanHost], Awaitable[ResultT]]) -> ResultT:
@@ -33,22 +36,29 @@ def models(session: Session, as_json: bool) -> None:
     """List the models."""
     server = Server.find(session)
     found = server.models() if server else locally(session, _list)
-    out = console()
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
     if not found:
-        out.print(f"No models yet in {session.config().models_folder}. Bring one with: jan-host quickstart")
+        say(f"No models yet in {session.config().models_folder}. Bring one with: jan-host quickstart")
         return
     rows = [
         (model["id"], model["status"], model["engine"], size(model["metadata"].get("size")))
         for model in found
     ]
-    out.print(table(("MODEL", "STATUS", "ENGINE", "SIZE"), rows))
+    say_table(("MODEL", "STATUS", "ENGINE", "SIZE"), rows)
     for model in found:
-        for sentence in [model["status_reason"], *model["warnings"]]:
-            if sentence:
-                out.print(f"{model['id']}: {sentence}")
+        if model["status_reason"]:
+            say(f"{model['id']}: {model['status_reason']}")
+    warned = [model["id"] for model in found if model["warnings"]]
+    if warned:
+        say(f"There are warnings about {_few(warned)}. See: jan-host show {warned[0]}")
+
+
+def _few(names: list[str]) -> str:
+    """The names; of many, the first and how many more there are."""
+    more = len(names) - FEW
+    return ", ".join(names[:FEW]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _list(host: JanHost) -> list[dict[str, Any]]:
@@ -82,4 +92,4 @@ def rm(session: Session, model: str) -> None:
         server.model(model, "DELETE")
     else:
         locally(session, lambda host: host.delete(model))
-    console().print(f"Removed {model}")
+    say(f"Removed {model}")

@@ -3,39 +3,40 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
+import click
+from rich.cells import cell_len  # the rest of rich is slow to import, and only a download shows a bar
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
+MOST_BYTES = 10**18
+"""More is no size of a file."""
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console that leaves ids, paths and messages as they are: no markup, no highlighting."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+def say(text: str, *, stderr: bool = False) -> None:
+    """Print a text; terminals wrap it, and what could steer them is taken out."""
+    click.echo("\n".join(printable(line) for line in text.split("\n")), err=stderr)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Text:
-    """A plain table, a line for each row: nothing is cut or folded, so that ids can be copied."""
-    cells = [list(columns), *([_word(cell) for cell in row] for row in rows)]
+def printable(text: str) -> str:
+    """A text on one line, without what could steer a terminal: names and reasons come from files."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a plain table, a line for each row: nothing is cut or folded, so that ids can be copied."""
+    cells = [list(columns), *([printable("" if cell is None else str(cell)) for cell in row] for row in rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(columns))]
-    lines = [
-        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+    head, *lines = (
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in cells
-    ]
-    shown = Text("\n".join(line.rstrip() for line in lines))
-    shown.stylize("bold", 0, len(lines[0]))
-    return shown
+    )
+    click.echo("\n".join([click.style(head, bold=True), *lines]))
 
 
-def _word(cell: Any) -> str:
-    """A value on one line, without what could steer the terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str("" if cell is None else cell))
-
-
-def size(count: int | float | None) -> str:
-    """A number of bytes for people, in decimal units; empty when unknown."""
-    if not count:
+def size(count: object) -> str:
+    """A number of bytes for people, in decimal units; empty when it is none, as a model.json may have it."""
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < MOST_BYTES:
         return ""
     value = float(count)
     for unit in UNITS:

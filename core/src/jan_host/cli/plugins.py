@@ -2,7 +2,7 @@
 
 import click
 
-from jan_host.cli.output import console, table
+from jan_host.cli.output import say, say_table
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.plugin import PluginReport
 
@@ -14,17 +14,16 @@ from jan_host.contract.plugin import PluginReport
 def plugins(session: Session, check: bool) -> int:
     """Show what is installed, and what is broken and why."""
     reports = session.plugins().reports()
-    out = console()
     rows = [
         (report.name, f"{report.distribution} {report.version}", report.status, _offers(report))
         for report in reports
     ]
-    out.print(table(("PLUGIN", "DISTRIBUTION", "STATUS", "OFFERS"), rows))
+    say_table(("PLUGIN", "DISTRIBUTION", "STATUS", "OFFERS"), rows)
     broken = [report for report in reports if report.problem]
     for report in broken:
-        out.print(f"\n{report.name}: {report.problem}")
+        say(f"\n{report.name}: {report.problem}")
         if report.cure:
-            out.print(f"  {report.cure}")
+            say(f"  {report.cure}")
     return 1 if check and any(report.status == "broken" for report in broken) else 0
 
 

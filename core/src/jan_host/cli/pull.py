@@ -3,6 +3,7 @@
 import asyncio
 
 import click
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -11,9 +12,10 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from jan_host.cli.models import locally
-from jan_host.cli.output import console, size, table
+from jan_host.cli.output import say, say_table, size
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import ImportPlan, PullRequest
@@ -46,9 +48,9 @@ def pull(
     try:
         info = locally(session, lambda host: fetch(host, request))
     except KeyboardInterrupt:
-        console(stderr=True).print("Interrupted. The same command goes on from here.")
+        say("Interrupted. The same command goes on from here.", stderr=True)
         raise
-    console().print(f"{info.model} is here. Ask it something: jan-host run {info.model} 'Hello'")
+    say(f"{info.model} is here. Ask it something: jan-host run {info.model} 'Hello'")
 
 
 async def fetch(host: JanHost, request: PullRequest) -> DownloadInfo:
@@ -57,18 +59,19 @@ async def fetch(host: JanHost, request: PullRequest) -> DownloadInfo:
     Raises:
         JanHostError: Why it could not be brought.
     """
-    with console(stderr=True).status(f"Looking for {request.origin}"):
+    console = Console(stderr=True, highlight=False, markup=False)
+    with console.status(Text(f"Looking for {request.origin}")):
         info = await host.pull(request)
     ended = asyncio.create_task(host.downloads.wait(info.id))
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns, console=console(stderr=True)) as progress:
+        with Progress(*columns, console=console) as progress:
             bar = progress.add_task(info.model, total=info.total)
             while not ended.done():
                 now = host.downloads.get(info.id)
@@ -83,10 +86,9 @@ async def fetch(host: JanHost, request: PullRequest) -> DownloadInfo:
 
 def show_plan(plan: ImportPlan) -> None:
     """Print what a pull would do."""
-    out = console()
-    out.print(f"{plan.model.id}, through the importer {plan.importer}")
+    say(f"{plan.model.id}, through the importer {plan.importer}")
     rows = [(asset.filename, size(asset.size), (asset.sha256 or "")[:16]) for asset in plan.assets]
-    out.print(table(("FILE", "TO FETCH", "SHA256"), rows))
+    say_table(("FILE", "TO FETCH", "SHA256"), rows)
     if len(plan.variants) > 1:
         offered = [
             (
@@ -97,7 +99,7 @@ def show_plan(plan: ImportPlan) -> None:
             )
             for variant in plan.variants
         ]
-        out.print(table(("", "VARIANT", "SIZE", ""), offered))
+        say_table(("", "VARIANT", "SIZE", ""), offered)
     for sentence in [plan.reason, *plan.warnings]:
         if sentence:
-            out.print(sentence)
+            say(sentence)

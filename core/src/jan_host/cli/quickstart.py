@@ -12,12 +12,12 @@ import msgspec
 from jan_host.cli.client import Server
 from jan_host.cli.logs import log_to_stderr
 from jan_host.cli.models import locally
-from jan_host.cli.output import console
+from jan_host.cli.output import say
 from jan_host.cli.pull import fetch
 from jan_host.cli.serve import greet, serve_until_stopped
 from jan_host.cli.session import Session, shared_options
 from jan_host.config import Config
-from jan_host.contract.errors import JanHostError
+from jan_host.contract.errors import EngineNotInstalledError, JanHostError
 from jan_host.contract.importer import PullRequest
 from jan_host.host import JanHost
 
@@ -59,7 +59,7 @@ def quickstart(session: Session, keep: bool | None, question: str) -> None:
     model = locally(session, _bring)
     server = Server.find(session)
     if server:
-        console().print(f"A jan-host serves already, at {server.url}")
+        say(f"A jan-host serves already, at {server.url}")
         _show(server, model, question)
         return
     log_to_stderr("warning")
@@ -90,7 +90,7 @@ class _Guest:
         try:
             _show(Server(url, self._config), self._model, self._question)
             end = "Serving until Ctrl-C." if self._goes_on else "To go on serving: jan-host serve"
-            console().print(end)
+            say(end)
         except JanHostError as error:
             self.error = error
         if self.error is not None or not self._goes_on:
@@ -102,17 +102,24 @@ async def _bring(host: JanHost) -> str:
     name = DEFAULT_ORIGIN.partition("==")[0]
     for info in host.models():
         if (info.origin or "").partition("==")[0] == name and info.status != "broken":
-            console().print(f"{info.id} is here already, in {host.config.models_folder}")
+            say(f"{info.id} is here already, in {host.config.models_folder}")
             return info.id
-    console().print(f"Fetching {DEFAULT_ORIGIN} into {host.config.models_folder}")
-    return (await fetch(host, PullRequest(origin=DEFAULT_ORIGIN))).model
+    request = PullRequest(origin=DEFAULT_ORIGIN)
+    model = (await host.plan(request)).model
+    if not model.engine:
+        raise EngineNotInstalledError(
+            f"No installed engine runs {model.format!r} models. Install one, such as: pip install"
+            " 'jan-host[all]'"
+        )
+    say(f"Fetching {DEFAULT_ORIGIN} into {host.config.models_folder}")
+    return (await fetch(host, request)).model
 
 
 def _free_port(config: Config) -> int:
     """The configured port, or 0 where another program has it."""
     port = config.server.port
     if port and _taken(config.server.host, port):
-        console().print(f"Port {port} is taken by another program; taking a free one.")
+        say(f"Port {port} is taken by another program; taking a free one.")
         return 0
     return port
 
@@ -129,18 +136,17 @@ def _taken(host: str, port: int) -> bool:
 
 def _show(server: Server, model: str, question: str) -> None:
     """Ask over HTTP, print the answer, and how to do the same."""
-    out = console()
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
     body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": MOST_TOKENS}
-    out.print(f"\n{model} is asked: {question}")
+    say(f"\n{model} is asked: {question}")
     began = time.monotonic()
     answer = server.call("POST", "/v1/chat/completions", body)
     seconds = time.monotonic() - began
-    out.print(f"  {answer['choices'][0]['message']['content']}")
+    say(f"  {answer['choices'][0]['message']['content']}")
     speed = (answer.get("timings") or {}).get("predicted_per_second")
-    out.print(f"  ({seconds:.1f} s with the load{f', {speed:.0f} tokens/s' if speed else ''})")
+    say(f"  ({seconds:.1f} s with the load{f', {speed:.0f} tokens/s' if speed else ''})")
     text = msgspec.json.encode(body).decode().replace("'", "'\\''")
-    out.print(
+    say(
         HOW_TO_CALL.format(
             url=server.url,
             header=" -H 'Authorization: Bearer YOUR-KEY'" if server.needs_key else "",

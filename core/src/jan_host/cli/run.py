@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
-from jan_host.cli.output import console
+from jan_host.cli.output import say
 from jan_host.cli.session import Session, shared_options
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.errors import InvalidRequestError, JanHostError
@@ -83,9 +83,7 @@ async def _converse(asker: _Asker, messages: Messages, prompt: str) -> None:
     if prompt:
         await _answer(asker, [*messages, {"role": "user", "content": prompt}], [])
         return
-    console(stderr=True).print(
-        "Type a message. Ctrl-C ends an answer; an empty line or Ctrl-D ends the chat."
-    )
+    say("Type a message. Ctrl-C ends an answer; an empty line or Ctrl-D ends the chat.", stderr=True)
     while said := await _unless_interrupted(_read_line()):
         messages.append({"role": "user", "content": said})
         pieces: list[str] = []
@@ -95,7 +93,7 @@ async def _converse(asker: _Asker, messages: Messages, prompt: str) -> None:
         except JanHostError as error:
             # The conversation is not lost: the message that failed is taken back.
             messages.pop()
-            console(stderr=True).print(f"jan-host: {error.message}")
+            say(f"jan-host: {error.message}", stderr=True)
 
 
 async def _unless_interrupted(work: Coroutine[Any, Any, ResultT]) -> ResultT | None:

@@ -7,7 +7,7 @@ import click
 
 from jan_host.cli.announcement import announcing
 from jan_host.cli.logs import LEVELS, log_to_stderr
-from jan_host.cli.output import console
+from jan_host.cli.output import say
 from jan_host.cli.session import Session, shared_options
 from jan_host.config import Config
 from jan_host.host import JanHost
@@ -48,7 +48,9 @@ def serve_until_stopped(config: Config, on_ready: Callable[[str], Any]) -> None:
 
 def greet(config: Config, url: str) -> None:
     """Say where the server is."""
-    out = console(stderr=True)
-    out.print(f"jan-host serves the models of {config.models_folder}")
-    out.print(f"  OpenAI-compatible API  {url}/v1")
-    out.print(f"  Documentation          {url}/docs")
+    lines = [
+        f"jan-host serves the models of {config.models_folder}",
+        f"  OpenAI-compatible API  {url}/v1",
+        f"  Documentation          {url}/docs",
+    ]
+    say("\n".join(lines), stderr=True)

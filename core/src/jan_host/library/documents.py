@@ -74,8 +74,13 @@ def _read_document(file: Path, name: str, size: int) -> Document | None:
     except ModelBrokenError as error:
         is_model = name == MODEL_FILE or _has_mark(file)
         return Document({}, error.message) if is_model else None
-    is_model = name == MODEL_FILE or raw.get("object") == "model" or any(mark in raw for mark in _MARKS)
-    return Document(raw) if is_model else None
+    return Document(raw) if name == MODEL_FILE or _is_marked(raw) else None
+
+
+def _is_marked(raw: dict[str, Any]) -> bool:
+    parameters = raw.get("parameters")
+    layers = parameters.keys() & {"init", "runtime"} if isinstance(parameters, dict) else set()
+    return bool(layers) or raw.get("object") == "model" or any(mark in raw for mark in _MARKS)
 
 
 def _has_mark(file: Path) -> bool:
