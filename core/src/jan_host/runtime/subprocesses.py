@@ -46,10 +46,14 @@ class SubprocessLauncher:
         except OSError as error:
             raise ModelLoadError(f"No worker process could be started for {name}: {error}.") from error
         worker = Subprocess(name, process, receiver)
+        # Attaching takes a few turns of the loop and is never cancelled: uvloop would close a pipe, and the
+        # file object would later close the same number again, which may be a client's socket by then.
+        attaching = asyncio.ensure_future(worker.connect())
         try:
-            await worker.connect()
+            await asyncio.shield(attaching)
         except BaseException:
             worker.kill()
+            await asyncio.wait([attaching])
             raise
         return worker
 
