@@ -105,3 +105,13 @@ def test_nothing_is_left_of_a_server(root: Path, run: Run, number: int) -> None:
     assert server.returncode == 0
     assert "Traceback" not in said
     assert not (root / "server.json").exists()
+
+
+def test_the_key_of_the_configuration_is_sent(root: Path, run: Run) -> None:
+    command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
+    with serving(command, environment() | {"JAN_HOST_SERVER_API_KEYS": "right"}, root):
+        assert "poem" in run("models", JAN_HOST_SERVER_API_KEYS="right").out
+        for key in ("wrong", ""):
+            said = run("models", JAN_HOST_SERVER_API_KEYS=key)
+            assert said.code == 1
+            assert "JAN_HOST_SERVER_API_KEYS" in said.err

@@ -12,7 +12,13 @@ import msgspec
 from jan_host.cli.announcement import announced
 from jan_host.cli.session import Session
 from jan_host.config import Config, resolve_secret
-from jan_host.contract.errors import ErrorPayload, JanHostError, UnavailableError, from_payload
+from jan_host.contract.errors import (
+    AuthenticationError,
+    ErrorPayload,
+    JanHostError,
+    UnavailableError,
+    from_payload,
+)
 
 PROBE_SECONDS = 2.0
 
@@ -124,6 +130,11 @@ def _text_of(line: str) -> str:
 
 def error_of(content: bytes, status: int) -> JanHostError:
     """The error in a body of the API's error shape."""
+    if status == httpx.codes.UNAUTHORIZED:
+        return AuthenticationError(
+            "The server wants an API key that this command does not have. Name it in [server] api_keys of"
+            " config.toml, or in JAN_HOST_SERVER_API_KEYS."
+        )
     try:
         error = msgspec.json.decode(content)["error"]
         return from_payload(ErrorPayload(message=error["message"], code=error["code"] or "", status=status))
