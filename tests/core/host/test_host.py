@@ -216,6 +216,11 @@ async def test_an_origin_that_no_importer_knows(host: JanHost) -> None:
         await host.plan(PullRequest(origin="gopher://nowhere"))
 
 
+async def test_a_misspelt_importer_is_named_rightly(host: JanHost) -> None:
+    with pytest.raises(OriginNotFoundError, match="Did you mean textfile:poem.txt"):
+        await host.plan(PullRequest(origin="textfiel:poem.txt"))
+
+
 async def test_a_pull_of_a_text_becomes_a_model(tmp_path: Path, host: JanHost) -> None:
     text = tmp_path / "winter.txt"
     text.write_text("Snow on the roofs. Snow on the roads.")

@@ -49,15 +49,16 @@ def test_several_models_and_files_that_are_none(tmp_path: Path) -> None:
         write_model(tmp_path / "a.GGUF"),
         write_model(tmp_path / "sub" / "c.gguf"),
     ]
-    for name in ("README.md", "weights.bin", "config.json"):
+    for name in ("README.md", "weights.bin", "config.json", "LICENSE"):
         files.append(tmp_path / name)
         files[-1].write_text("hello")
     assert names(inspect(files)) == [["a.GGUF"], ["b.gguf"], ["sub/c.gguf"]]
 
 
-def test_a_bin_file_that_is_gguf_inside(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "old.gguf").rename(tmp_path / "old.bin")
-    assert names(inspect([path])) == [["old.bin"]]
+@pytest.mark.parametrize("name", ["old.bin", "ggml"])
+def test_a_file_that_is_gguf_inside(tmp_path: Path, name: str) -> None:
+    path = write_model(tmp_path / "old.gguf").rename(tmp_path / name)
+    assert names(inspect([path])) == [[name]]
 
 
 def test_nothing() -> None:

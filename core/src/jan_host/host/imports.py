@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from difflib import get_close_matches
 
 import msgspec
 
@@ -122,6 +123,11 @@ class Imports:
         for importer in importers.values():
             if _accepts(importer, origin):
                 return importer, origin
+        near = get_close_matches(scheme, importers, 1) if colon else []
+        if near:
+            raise OriginNotFoundError(
+                f"There is no importer {scheme!r}. Did you mean {near[0]}:{rest}?", param="origin"
+            )
         known = ", ".join(sorted(importers)) or "none is installed"
         raise OriginNotFoundError(
             f"No importer recognises {origin!r}. Name one in front of it, as in NAME:{origin} (importers:"

@@ -14,9 +14,9 @@ _KNOWN_BEGINNINGS: Final = {
 
 
 def is_gguf(path: Path) -> bool:
-    """Whether the file is GGUF by its name, or a ``.bin`` that is GGUF inside."""
+    """Whether the file is GGUF by its name, or GGUF inside a ``.bin`` or a name without an ending."""
     suffix = path.suffix.lower()
-    if suffix != ".bin":
+    if suffix not in (".bin", ""):
         return suffix == ".gguf"
     try:
         with path.open("rb", buffering=0) as stream:
