@@ -217,8 +217,8 @@ async def test_an_origin_that_no_importer_knows(host: JanHost) -> None:
 
 
 async def test_a_misspelt_importer_is_named_rightly(host: JanHost) -> None:
-    with pytest.raises(OriginNotFoundError, match="Did you mean textfile:poem.txt"):
-        await host.plan(PullRequest(origin="textfiel:poem.txt"))
+    with pytest.raises(OriginNotFoundError, match="Did you mean textfile:poem"):
+        await host.plan(PullRequest(origin="textfiel:poem"))
 
 
 async def test_a_pull_of_a_text_becomes_a_model(tmp_path: Path, host: JanHost) -> None:
