@@ -36,7 +36,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def _process(name: str, command: list[str], port: int, log: Path) -> Iterator[Contender]:
+def serving(name: str, command: list[str], port: int, log: Path) -> Iterator[Contender]:
+    """A server of its own, from when it answers to the end of the block."""
     with log.open("wb") as output:
         child = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         try:
@@ -87,7 +88,7 @@ def jan_host(model: Path, streams: int, folder: Path) -> Iterator[Contender]:
         "--port",
         str(port),
     ]
-    with _process("jan-host", command, port, folder / "jan-host.log") as contender:
+    with serving("jan-host", command, port, folder / "jan-host.log") as contender:
         yield contender
 
 
@@ -96,7 +97,7 @@ def native(model: Path, streams: int, folder: Path) -> Iterator[Contender]:
     port = free_port()
     command = [sys.executable, str(Path(__file__).with_name("native_server.py"))]
     command += [str(model), str(port), str(THREADS), str(CONTEXT * streams), str(streams)]
-    with _process("native", command, port, folder / "native.log") as contender:
+    with serving("native", command, port, folder / "native.log") as contender:
         yield contender
 
 
@@ -106,7 +107,7 @@ def python_server(model: Path, streams: int, folder: Path) -> Iterator[Contender
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--port", str(port)]
     command += ["--n_threads", str(THREADS), "--n_threads_batch", str(THREADS), "--n_ctx", str(CONTEXT)]
     command += ["--logits_all", "False", "--interrupt_requests", "False"]
-    with _process("llama_cpp.server", command, port, folder / "llama_cpp.log") as contender:
+    with serving("llama_cpp.server", command, port, folder / "llama_cpp.log") as contender:
         yield contender
 
 

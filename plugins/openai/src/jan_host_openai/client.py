@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jan_host import InvalidRequestError, ModelLoadError
 
@@ -134,7 +135,7 @@ def connect(settings: OpenAIUpstream, url: str, model: str, *, reasoning: bool) 
         api_key=key,
         default_headers=headers,
         max_retries=settings.max_retries or 0,
-        http_client=_http_client(settings),
+        http_client=_http_client(settings, url),
         _enforce_credentials=False,
     )
     # Given as None, the client would take these from its environment, and tell them to any server.
@@ -178,7 +179,7 @@ def connect_azure(
         azure_ad_token_provider=tokens,
         default_headers=headers,
         max_retries=settings.max_retries or 0,
-        http_client=_http_client(settings),
+        http_client=_http_client(settings, endpoint),
     )
     client.organization, client.project = settings.organization, settings.project
     usage = settings.stream_usage
@@ -201,15 +202,18 @@ def _headers(settings: OpenAIUpstream) -> dict[str, str]:
     return {name: read_secret(value, f"headers.{name}") for name, value in settings.headers.items()}
 
 
-def _http_client(settings: OpenAIUpstream) -> "httpx2.AsyncClient":
+def _http_client(settings: OpenAIUpstream, url: str) -> "httpx2.AsyncClient":
     import httpx2
     from openai import DefaultAsyncHttpxClient
+
+    from jan_host_openai.transport import QuickTransport
 
     # A line for each request, with its URL, is too much for a log at the level "info".
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         return DefaultAsyncHttpxClient(
             proxy=read_secret(settings.proxy, "proxy") if settings.proxy else None,
+            transport=None if settings.proxy or _has_proxy(url) else QuickTransport(),
             timeout=httpx2.Timeout(
                 settings.timeout or TIMEOUT, connect=settings.connect_timeout or CONNECT_TIMEOUT
             ),
@@ -221,3 +225,12 @@ def _http_client(settings: OpenAIUpstream) -> "httpx2.AsyncClient":
             f"The setting proxy can't be used ({type(error).__name__}). Write http://HOST:PORT.",
             param="settings.proxy",
         ) from None
+
+
+def _has_proxy(url: str) -> bool:
+    """Whether the environment names a proxy for an address."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    proxies = getproxies()
+    return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.netloc)
