@@ -52,8 +52,8 @@ class SubprocessLauncher:
         try:
             await asyncio.shield(attaching)
         except BaseException:
-            worker.kill()
             await asyncio.wait([attaching])
+            worker.kill()  # last: its end is no news to a receiver that is told of this exception first
             raise
         return worker
 
