@@ -106,6 +106,9 @@ class Exchanges:
         self._running: set[Exchange] = set()
         self._changed = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._running)
+
     @contextmanager
     def holding(self, exchange: Exchange) -> Iterator[None]:
         """Count an exchange in for the length of the block."""

@@ -143,7 +143,8 @@ class _Life:
         """Wait to be asked to end, drain, and end the server."""
         await self._asked.wait()
         drain = self._host.config.server.drain_seconds
-        logger.info("Ending: running requests have %g seconds. Ask again to end at once.", drain)
+        if len(self._exchanges):
+            logger.info("Ending: running requests have %g seconds. Ask again to end at once.", drain)
         self._host.begin_drain()
         self._exchanges.end(shutting_down(), lasting_only=True)
         await _first_of(self._exchanges.idle(), self._urged.wait(), seconds=drain)

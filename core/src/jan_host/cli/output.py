@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.cells import cell_len  # the rest of rich is slow to import, and only a download shows a bar
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_BYTES = 10**18
@@ -23,6 +22,8 @@ def printable(text: str) -> str:
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a plain table, a line for each row: nothing is cut or folded, so that ids can be copied."""
+    from rich.cells import cell_len  # `jan-host --help` does without rich
+
     cells = [list(columns), *([printable("" if cell is None else str(cell)) for cell in row] for row in rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(columns))]
     head, *lines = (
