@@ -18,7 +18,7 @@ Event = tuple[Job, Delta | JanHostError]
 _NO_CELLS = 1
 _ABORTED = 2
 _STALL_SECONDS = 0.2
-"""How long prompts may hold up the streams of others at each step."""
+"""How long prompts may hold up the streams of others at each step, when no more wait than stream."""
 _ALONE_SECONDS = 1.0
 """How long a step may take while nobody streams: after it, new requests join."""
 _EVEN_PART = 4
@@ -88,17 +88,20 @@ class Stepper:
                 parts.append(Part(slot, sequence, 1))
             elif self._slots.may_compute(slot):
                 reading.append(Part(slot, sequence, sequence.pending))
-        budget = min(self._batch.capacity - len(parts), self._prompt_budget(beside=bool(parts)))
+        budget = min(self._batch.capacity - len(parts), self._prompt_budget(len(parts), len(reading)))
         for part, size in zip(reading, prompt_shares(budget, [p.size for p in reading]), strict=True):
             part.size = size
         parts += [part for part in reading if part.size]
         # llama.cpp computes neighbours together only when they stand in order.
         return sorted(parts, key=lambda part: part.slot.number)
 
-    def _prompt_budget(self, *, beside: bool) -> int:
+    def _prompt_budget(self, generating: int, reading: int) -> int:
+        """Prompt tokens for this step: the more wait for each one that streams, the longer a step may be."""
         if not self._seconds_per_token:
-            return _FEWEST if beside else self._batch.capacity
-        seconds = _STALL_SECONDS if beside else _ALONE_SECONDS
+            return _FEWEST if generating else self._batch.capacity
+        seconds = _ALONE_SECONDS
+        if generating:
+            seconds = min(_ALONE_SECONDS, _STALL_SECONDS * max(1.0, reading / generating))
         return max(_FEWEST, int(seconds / self._seconds_per_token))
 
     def _learn(self, seconds: float, tokens: int) -> None:
