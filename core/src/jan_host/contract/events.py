@@ -7,6 +7,19 @@ import msgspec
 from jan_host.contract.model import ModelStatus
 
 
+class FileProgress(msgspec.Struct, kw_only=True):
+    """How far one file of a download is."""
+
+    filename: str
+    """As in the plan's assets: relative to the model's folder."""
+    status: str = "waiting"
+    """``waiting``, ``running``, ``verifying``, ``done`` or ``failed``."""
+    received: int = 0
+    """Bytes that are on disk, those of earlier attempts included."""
+    total: int | None = None
+    """Bytes; ``None`` when unknown."""
+
+
 class DownloadInfo(msgspec.Struct, kw_only=True):
     """A download as ``GET /v1/downloads/{id}`` shows it."""
 
@@ -17,11 +30,16 @@ class DownloadInfo(msgspec.Struct, kw_only=True):
     origin: str
     importer: str
     status: str
-    """``running``, ``done``, ``failed`` or ``cancelled``."""
+    """``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``."""
     received: int = 0
-    """Bytes."""
+    """Bytes that are on disk."""
     total: int | None = None
     """Bytes; ``None`` when unknown."""
+    bytes_per_second: int | None = None
+    """Over the last seconds; ``None`` when nothing is being fetched."""
+    seconds_left: int | None = None
+    """At that speed; ``None`` when unknown."""
+    files: list[FileProgress] = []
     created: int = 0
     """Unix time in seconds."""
     error: str | None = None

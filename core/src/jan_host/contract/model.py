@@ -79,6 +79,8 @@ def _locate(source: Source, folder: Path) -> Path:
 class ModelStatus(StrEnum):
     """Where a model stands in its life."""
 
+    AVAILABLE = "available"
+    """Described by a model.json here; its files are not here yet, and a pull would bring them."""
     DOWNLOADING = "downloading"
     DOWNLOADED = "downloaded"
     STARTING = "starting"
