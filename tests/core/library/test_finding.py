@@ -116,22 +116,66 @@ def test_the_seeds_samples_in_their_folders(house: House) -> None:
     for sample in SEEDS.glob("*.json"):
         house.put(f"{sample.stem}/{sample.name}", sample.read_bytes())
     house.put("zephyr-7b/zephyr-7b-beta.Q4_K_M.gguf")
-    problems = {name: entry.problem for name, entry in house.look().items()}
-    assert problems == {
-        "zephyr-7b": None,
-        "openai.azure.com/docs-test-001/gpt4-turbo": None,
-        "model-zephyr-7B": "The model is not downloaded."
-        " Fetch it: jan-host pull thebloke:TheBloke/zephyr-7B-beta-GGUF",
-        "model-llava-v1.5-ggml": "The model is not downloaded."
-        " Fetch it: jan-host pull default:mys/ggml_llava-v1.5-13b",
+    assert {name: (entry.problem, entry.available) for name, entry in house.look().items()} == {
+        "zephyr-7b": (None, False),
+        "openai.azure.com/docs-test-001/gpt4-turbo": (None, False),
+        "model-zephyr-7B": (None, True),
+        "model-llava-v1.5-ggml": (None, True),
     }
+
+
+URL = "https://h.org/x.gguf"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"sources": [{"url": URL}]},
+        {"sources": ["x.gguf"], "origin": "hub/x"},
+        {"origin": "hub/x", "import_format": "thebloke"},
+        {"origin": "hub/x", "engine": "nitro"},
+        {"sources": [{"filename": "there.gguf"}, {"filename": "away.gguf", "url": URL}]},
+    ],
+)
+def test_a_model_that_can_be_fetched_is_available(house: House, raw: dict[str, object]) -> None:
+    house.put("m/model.json", raw)
+    if "there.gguf" in str(raw):
+        house.put("m/there.gguf")
+    entry = house.only()
+    assert (entry.problem, entry.available, entry.usable) == (None, True, False)
+    assert ["away.gguf" in warning and "jan-host pull m" in warning for warning in entry.warnings] == [
+        True
+    ] * ("there.gguf" in str(raw))
+    for source in entry.model.sources:
+        house.put(f"m/{source.filename}")
+    house.put("m/x.gguf")
+    entry = house.only()
+    assert (entry.available, entry.usable, entry.warnings) == (False, True, [])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"sources": [{"filename": "a.gguf"}, {"filename": "b.gguf", "url": URL}]},
+        {"sources": [{"filename": "a.gguf", "url": "file:///not/there.gguf"}], "origin": "file:x"},
+        {"format": "unheard-of", "origin": "hub/x"},
+    ],
+)
+def test_what_nobody_could_fetch_is_broken(house: House, raw: dict[str, object]) -> None:
+    house.put("m/model.json", raw)
+    assert not house.only().available
+    assert house.only().problem
+
+
+def test_a_model_of_an_engine_in_the_host_is_never_available(house: House) -> None:
+    house.put("gpt/model.json", {"engine": "openai", "origin": "https://api.openai.com", "sources": [URL]})
+    assert house.only().usable
 
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
         ({"sources": ["x.gguf"]}, "The file x.gguf is missing from"),
-        ({"sources": [{"url": "https://h.org/x.gguf"}]}, "jan-host pull https://h.org/x.gguf"),
         ({"sources": ["../x.gguf"], "engine": "nitro"}, "leads out of"),
         ({"sources": ["/etc/passwd"], "engine": "nitro"}, "leads out of"),
         ({"sources": ["."], "engine": "nitro"}, "leads out of"),

@@ -8,6 +8,7 @@ import msgspec
 
 from jan_host.contract.engine import CAPABILITIES, Engine
 from jan_host.contract.errors import (
+    ConflictError,
     EngineNotInstalledError,
     ModelBrokenError,
     UnsupportedError,
@@ -48,11 +49,18 @@ def launch_of(
 
     Raises:
         ModelBrokenError: The entry can't be read as a model.
+        ConflictError: Its files are not here.
         EngineNotInstalledError: No plugin offers its engine.
         ValidationError: An override that the engine does not know.
     """
     if entry.problem is not None:
         raise ModelBrokenError(f"The model {entry.model.id!r} can't be used: {entry.problem}", param="model")
+    if entry.available:
+        raise ConflictError(
+            f"The files of the model {entry.model.id!r} are not here. Fetch them: jan-host pull"
+            f" {entry.model.id}",
+            param="model",
+        )
     engine = engine_of(entry.model, plugins)
     overrides = merged(engine, overrides or {})
     if overrides:
@@ -108,6 +116,8 @@ def _status(entry: Entry, status: RuntimeStatus, downloading: bool) -> ModelStat
         return ModelStatus.DOWNLOADING
     if entry.problem is not None:
         return ModelStatus.BROKEN
+    if entry.available:
+        return ModelStatus.AVAILABLE
     return ModelStatus.REMOTE if entry.model.format == REMOTE_FORMAT else ModelStatus.DOWNLOADED
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from jan_host.contract.errors import ModelBrokenError
-from jan_host.contract.model import Model
+from jan_host.contract.model import Model, Source
 from jan_host.library.documents import MODEL_FILE, Document
 from jan_host.library.engines import Engines
 from jan_host.library.generations import Defaults, check_settings, complete_engine, read_id, read_model
@@ -27,11 +27,18 @@ class Entry:
     file: Path | None = None
     """Its model.json, by whatever name; ``None`` when it has none."""
     problem: str | None = None
-    """Why the model can't be used as it lies there; ``None`` when it can."""
+    """Why the model can't be used as it lies there; ``None`` when it can, or could be fetched."""
+    available: bool = False
+    """Whether some or all of its files are not here, and it says where they can be fetched."""
     warnings: list[str] = field(default_factory=list)
     """What its model.json says and is not used."""
     owned: bool = True
     """Whether jan-host may change and delete it."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be started as it lies there."""
+        return self.problem is None and not self.available
 
 
 def build(group: Group, engines: Engines, *, owned: bool) -> list[Entry]:
@@ -51,7 +58,7 @@ def build(group: Group, engines: Engines, *, owned: bool) -> list[Entry]:
         if entry.problem is None:
             complete_engine(entry.model, engines)
             check_settings(entry.model, engines, entry.warnings)
-            entry.problem = _find_problem(entry, engines)
+            _find_fault(entry, engines)
     return entries
 
 
@@ -147,43 +154,65 @@ def _runs_in_host(entry: Entry, engines: Engines) -> bool:
     return engine is not None and engine.runs_in == "host"
 
 
-def _find_problem(entry: Entry, engines: Engines) -> str | None:
-    """What stands against running the model, as far as names and files tell."""
-    if not entry.model.engine:
-        return _without_engine(entry.model)
-    if engines.get(entry.model.engine) is None or _runs_in_host(entry, engines):
-        return None  # an engine that is not installed is reported, with its cure, when the model starts
+def _find_fault(entry: Entry, engines: Engines) -> None:
+    """Note what stands against starting the model, as far as names and files tell."""
+    model = entry.model
+    engine = engines.get(model.engine)
+    if model.engine and engine is None:
+        return  # an engine that is not installed is reported, with its cure, when the model starts
+    if engine is not None and engine.runs_in == "host":
+        return
+    if engine is None and (model.format or not model.origin):
+        entry.problem = _without_engine(model)
+        return
     try:
-        return _find_missing(entry.model, entry.folder)
+        missing = _missing(model, entry.folder)
     except ModelBrokenError as error:
-        return error.message
+        entry.problem = error.message
+        return
+    entry.available = bool(missing or not model.sources) and _is_fetchable(model, missing)
+    if not entry.available:
+        entry.problem = _without_files(model, missing, entry.folder)
+    elif 0 < len(missing) < len(model.sources):
+        # A copy that goes on, or one that was broken off: the files tell no difference.
+        entry.warnings.append(
+            f"Of the model's {len(model.sources)} files {len(missing)} are not here, such as"
+            f" {missing[0].filename}. Copy them to {entry.folder}, or fetch them: jan-host pull {model.id}"
+        )
 
 
-def _find_missing(model: Model, folder: Path) -> str | None:
+def _missing(model: Model, folder: Path) -> list[Source]:
+    """The sources whose files are not there.
+
+    Raises:
+        ModelBrokenError: A filename leaves the folder.
+    """
     files = model.files(folder)
-    missing = [source for source, file in zip(model.sources, files, strict=True) if not os.path.isfile(file)]
-    if model.sources and not missing:
-        return None
-    origin = _origin(model)
-    if origin and len(missing) == len(model.sources):
-        return f"The model is not downloaded. Fetch it: jan-host pull {origin}"
-    if not missing:
+    return [source for source, file in zip(model.sources, files, strict=True) if not os.path.isfile(file)]
+
+
+def _is_fetchable(model: Model, missing: Sequence[Source]) -> bool:
+    """Whether the model says where the missing files come from. What it linked to, nobody can fetch."""
+    schemes = {urlsplit(source.url).scheme for source in missing}
+    if "file" in schemes:
+        return False
+    return bool(model.origin) or (bool(missing) and schemes <= {"http", "https"})
+
+
+def _without_files(model: Model, missing: Sequence[Source], folder: Path) -> str | None:
+    if missing and missing[0].url.startswith("file:"):
+        return f"The file {missing[0].url}, which the model uses in place, is missing. Is its disk mounted?"
+    if missing:
+        return f"The file {missing[0].filename} is missing from {folder}. Put it there."
+    if not model.sources:
         return "It names no files, and no installed engine knows the files beside it. Add them to sources."
-    return f"The file {missing[0].filename} is missing from {folder}."
+    return None
 
 
 def _without_engine(model: Model) -> str:
     if model.format:
         return f"No installed engine runs the format {model.format!r}. See: jan-host plugins"
     return "It names no engine, and none knows the files beside it. Add the field engine or sources."
-
-
-def _origin(model: Model) -> str | None:
-    """What ``jan-host pull`` would fetch the model by."""
-    if model.origin:
-        return f"{model.import_format}:{model.origin}" if model.import_format else model.origin
-    urls = [source.url for source in model.sources if urlsplit(source.url).scheme in ("http", "https")]
-    return urls[0] if urls else None
 
 
 def linked_files(entry: Entry) -> list[Path]:
