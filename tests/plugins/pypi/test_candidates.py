@@ -1,9 +1,7 @@
-"""Which files of a wheel are models, which belong to them, and which is taken."""
+"""Which files of a wheel are models, and which belong to them."""
 
 import pytest
-from jan_host import EngineNotInstalledError, Footprint, ImportOptions, Model, OriginNotFoundError
-from jan_host_pypi.candidates import Candidate, find_candidates
-from jan_host_pypi.choosing import Choice, choose
+from jan_host_pypi.candidates import find_candidates
 
 
 def found(*paths: str) -> dict[str, list[str]]:
@@ -59,62 +57,3 @@ def test_files_at_the_top_of_a_wheel() -> None:
 @pytest.mark.parametrize("path", ["../evil.gguf", "/evil.gguf", "a/../../evil.onnx", "", "/"])
 def test_paths_that_lead_elsewhere_are_nothing(path: str) -> None:
     assert found(path) == {}
-
-
-def choices(**sizes: int) -> list[Choice]:
-    made = []
-    for stem, size in sizes.items():
-        path = f"pkg/{stem}.gguf"
-        candidate = Candidate(stem=stem, format="gguf", members=(path,), base="pkg", size=size)
-        made.append(Choice(candidate, Model(id=stem, metadata={"size": size}), f"{stem}.gguf"))
-    return made
-
-
-@pytest.mark.parametrize("wanted", ["b.gguf", "B", "pkg/b.gguf"])
-def test_a_model_is_named_by_file_stem_or_path(wanted: str) -> None:
-    assert choose(choices(a=1, b=2), wanted, ImportOptions()).choice.name == "b.gguf"
-
-
-def test_a_name_that_is_not_there_says_what_is() -> None:
-    with pytest.raises(OriginNotFoundError, match=r"no model 'c'\. It has: a\.gguf, b\.gguf"):
-        choose(choices(a=1, b=2), "c", ImportOptions())
-
-
-def test_a_name_that_could_be_several() -> None:
-    with pytest.raises(OriginNotFoundError, match="could be several"):
-        choose([*choices(a=1), *choices(A=2)], "a", ImportOptions())
-
-
-def test_the_largest_that_fits_is_recommended() -> None:
-    chosen = choose(choices(a=10, b=20, c=30), None, ImportOptions(memory=25))
-    assert chosen.choice.name == "b.gguf"
-    assert chosen.reason == "The largest of several that fits into this machine's memory."
-    assert [variant.fits for variant in chosen.variants] == [True, True, False]
-
-
-def test_an_engines_own_reckoning_counts() -> None:
-    def estimate(model: Model) -> Footprint:
-        return Footprint(ram=int(model.metadata["size"]) * 2)
-
-    chosen = choose(choices(a=10, b=20, c=30), None, ImportOptions(memory=25, estimate=estimate))
-    assert chosen.choice.name == "a.gguf"
-    assert chosen.variants[0].footprint == Footprint(ram=20)
-
-
-def test_without_an_engine_the_size_counts() -> None:
-    def estimate(model: Model) -> Footprint:
-        raise EngineNotInstalledError("none")
-
-    assert (
-        choose(choices(a=10, b=20), None, ImportOptions(memory=25, estimate=estimate)).choice.name == "b.gguf"
-    )
-
-
-def test_nothing_fits() -> None:
-    chosen = choose(choices(a=10, b=20), None, ImportOptions(memory=5))
-    assert chosen.choice.name == "a.gguf"
-    assert chosen.warnings == ("None of the models in this package fits into this machine's memory.",)
-
-
-def test_unknown_memory_takes_the_smallest() -> None:
-    assert choose(choices(a=20, b=10), None, ImportOptions()).choice.name == "b.gguf"

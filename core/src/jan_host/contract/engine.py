@@ -40,6 +40,8 @@ class Footprint(msgspec.Struct, kw_only=True):
     ram: int = 0
     device: int = 0
     """Memory of accelerators, over all of them."""
+    context: int | None = None
+    """The tokens of context that this is for, where they count and are known."""
 
 
 class LoadedModel(ABC):

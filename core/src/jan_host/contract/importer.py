@@ -1,7 +1,7 @@
 """Importers: from an origin (a URL, a name in a hub) to a plan of what to fetch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,6 +9,9 @@ import msgspec
 
 from jan_host.contract.engine import Footprint
 from jan_host.contract.model import Model
+
+MEMORY_SHARE = 0.8
+"""The part of the machine's memory that one model may plan with: Jan's own rule."""
 
 
 class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -31,6 +34,14 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     member: str | None = None
     headers: dict[str, str] = {}
     """HTTP headers. A secret is written as ``env:NAME`` and read when the request is made."""
+
+
+def fetch_size(assets: Sequence[Asset]) -> int | None:
+    """Bytes to fetch, or ``None`` when a size is unknown. An archive of several assets counts once."""
+    sizes = {
+        (asset.url, asset.path, None if asset.member else asset.filename): asset.size for asset in assets
+    }
+    return None if None in sizes.values() else sum(size for size in sizes.values() if size is not None)
 
 
 class Variant(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -63,9 +74,10 @@ class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     variant: str | None = None
     id: str | None = None
     memory: int = 0
-    """Bytes of memory that a model may use on this machine; 0 when unknown."""
-    estimate: Callable[[Model], Footprint] | None = None
-    """What a model would need, by its engine's own reckoning."""
+    """Bytes of memory that a model may use on this machine, `MEMORY_SHARE` of what it has; 0 when unknown."""
+    estimate: Callable[[Model, Sequence[Asset]], Awaitable[Footprint]] | None = None
+    """What a model with these files would need, by its engine's own reckoning: the host reads the
+    beginning of a file that lies elsewhere. Raises a `JanHostError` where nobody can tell."""
 
 
 class ImportPlan(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -84,12 +96,8 @@ class ImportPlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     warnings: list[str] = []
 
     def size(self) -> int | None:
-        """Bytes to fetch, or ``None`` when a size is unknown. An archive of several assets counts once."""
-        sizes = {
-            (asset.url, asset.path, None if asset.member else asset.filename): asset.size
-            for asset in self.assets
-        }
-        return None if None in sizes.values() else sum(size for size in sizes.values() if size is not None)
+        """Bytes to fetch, or ``None`` when a size is unknown."""
+        return fetch_size(self.assets)
 
 
 class Importer(ABC):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -17,15 +17,19 @@ from jan_host.contract.errors import (
     OriginNotFoundError,
 )
 from jan_host.contract.events import DownloadInfo
-from jan_host.contract.importer import Importer, ImportOptions, ImportPlan, PullRequest
+from jan_host.contract.importer import (
+    MEMORY_SHARE,
+    Asset,
+    Importer,
+    ImportOptions,
+    ImportPlan,
+    PullRequest,
+)
 from jan_host.contract.model import Model
 from jan_host.downloads import Downloads
 from jan_host.host.launches import engine_of
 from jan_host.library import Library
 from jan_host.plugins import Plugins
-
-MEMORY_SHARE = 0.8
-"""The part of the machine's memory that one model may plan with: Jan's own rule."""
 
 
 class Imports:
@@ -155,7 +159,7 @@ class Imports:
         engine = self._plugins.engine_for_format(model.format)
         return engine.name if engine else ""
 
-    def _estimate(self, model: Model) -> Footprint:
+    async def _estimate(self, model: Model, assets: Sequence[Asset]) -> Footprint:
         engine = engine_of(model, self._plugins)
         settings = msgspec.convert(model.settings, engine.Settings, strict=False)
         return engine.estimate(model, None, settings)

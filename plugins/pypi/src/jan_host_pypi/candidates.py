@@ -36,10 +36,10 @@ class Candidate:
         """Where the members lie in the model's folder."""
         return [str(PurePosixPath(member).relative_to(self.base)) for member in self.members]
 
-    def is_called(self, name: str) -> bool:
-        """Whether a user means it: its path, its filename, or that without the suffix."""
-        path = PurePosixPath(self.path)
-        return name.lower() in {str(path).lower(), path.name.lower(), path.stem.lower(), self.stem.lower()}
+    @property
+    def name(self) -> str:
+        """What it is called among the models of its wheel."""
+        return self.stem + PurePosixPath(self.path).suffix
 
 
 def find_candidates(sizes: dict[str, int]) -> list[Candidate]:

