@@ -70,7 +70,33 @@ class RuntimeConfig(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class DownloadsConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """``[downloads]``: nothing can be set yet."""
+    """``[downloads]``: how models are fetched."""
+
+    at_once: Positive = 2
+    """Downloads (models) at the same time; the others wait in the order in which they were asked for."""
+    files_at_once: Positive = 4
+    """Files of one download at the same time."""
+    connections: Positive = 8
+    """Connections at the same time, over all downloads."""
+    connections_per_host: Positive = 8
+    connections_per_file: Positive = 4
+    """A large file is fetched in parts over several connections when one alone takes more than a second."""
+    max_bytes_per_second: Annotated[int, Meta(ge=0, le=2**40)] = 0
+    """A limit for all downloads together; 0: none."""
+    timeout_seconds: Seconds = 30.0
+    """How long a server may be silent before its connection counts as broken."""
+    tries: Positive = 6
+    """How often a transfer is tried without anything new coming; whatever comes gives all tries back."""
+    proxy: str = ""
+    """The proxy's address, or ``env:NAME``; empty: HTTPS_PROXY and the like; ``none``: no proxy at all.
+    What NO_PROXY names, and loopback, is asked directly."""
+    private_hosts: Words = []
+    """Hosts whose addresses may be private ones though a redirect or a public name leads there:
+    names, addresses or networks such as ``10.0.0.0/8``; ``*`` is every host."""
+    resume_at_start: bool = True
+    """Whether downloads that ran or waited when the host ended go on when it starts again."""
+    on_start: bool = False
+    """Whether to start a model whose files are not here yet fetches them first."""
 
 
 class PluginsConfig(msgspec.Struct, kw_only=True, frozen=True):

@@ -18,7 +18,7 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A file that a plan brings.
 
     Exactly one of `url` and `path` is given. With `member`, what is fetched is a zip archive
-    (a wheel is one) and the file is that member of it. `size` and `sha256` are of what is
+    (a wheel is one) and the file is that member of it. `size` and the hashes are of what is
     fetched: of the archive, where there is one.
     """
 
@@ -31,6 +31,9 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Bytes."""
     sha256: str | None = None
     """Lower-case hex digits."""
+    git_sha1: str | None = None
+    """The id that git gives the file: SHA-1 of ``blob SIZE\\0`` and the content, in hex digits.
+    Checked where there is no `sha256`."""
     member: str | None = None
     headers: dict[str, str] = {}
     """HTTP headers. A secret is written as ``env:NAME`` and read when the request is made."""
@@ -56,6 +59,17 @@ class Variant(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether it fits into this machine's memory; ``None`` when unknown."""
 
 
+class RemoteFile(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a server tells of a file; ``None`` for what it does not."""
+
+    size: int | None = None
+    """Bytes."""
+    filename: str | None = None
+    """What the server calls it: a text from outside, not yet fit for a path."""
+    sha256: str | None = None
+    """Lower-case hex digits."""
+
+
 class PullRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What to bring: the body of ``POST /v1/models/pull`` and ``/v1/models/plan``."""
 
@@ -78,6 +92,11 @@ class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     estimate: Callable[[Model, Sequence[Asset]], Awaitable[Footprint]] | None = None
     """What a model with these files would need, by its engine's own reckoning: the host reads the
     beginning of a file that lies elsewhere. Raises a `JanHostError` where nobody can tell."""
+    look: Callable[[Asset], Awaitable[RemoteFile]] | None = None
+    """What a server tells of the file at an asset's `url`, asked by the host with its own rules for
+    addresses and credentials. Raises an `ImportFailedError` where it can't be reached."""
+    local_paths: bool = True
+    """Whether the one who asks may name files of this machine."""
 
 
 class ImportPlan(msgspec.Struct, kw_only=True, omit_defaults=True):
