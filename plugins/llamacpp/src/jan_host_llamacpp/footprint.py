@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from jan_host import Footprint, Model, ModelBrokenError
+from jan_host.kit import free_memory
 
 from jan_host_llamacpp.ggml import block_of
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Header
-from jan_host_llamacpp.machine import free_memory
 from jan_host_llamacpp.magic import is_gguf
 
 DEFAULT_CONTEXT = 4096

@@ -5,9 +5,9 @@ from typing import Any
 
 import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
+from jan_host.kit import free_memory, usable_cores
 
 from jan_host_llamacpp.footprint import DEFAULT_CONTEXT, MEMORY_SHARE, MOST_PARALLEL
-from jan_host_llamacpp.machine import free_memory, usable_cores
 from jan_host_llamacpp.native import NativeModel
 from jan_host_llamacpp.settings import Settings
 

@@ -1,11 +1,18 @@
-"""The ONNX Runtime engine of jan-host: not built yet, so this plugin adds no engine."""
+"""The ONNX Runtime engine of jan-host: embeddings, rerank and text generation.
+
+Reading order: `engine` (the door), `settings`, `layouts` (what a model's files are) with `graph`,
+`purpose`, `variants` and `sentence`, then `tokenizer`, `sessions`, and what runs: `embedding`,
+`reranking` and `generation`.
+"""
 
 from collections.abc import Iterable
 
-from jan_host import Engine, hookimpl
+from jan_host import Engine, PluginContext, hookimpl
+
+from jan_host_onnx.engine import OnnxEngine
 
 
 @hookimpl
-def jan_engines() -> Iterable[Engine]:
-    """No engine yet; see the README for what will come."""
-    return ()
+def jan_engines(context: PluginContext) -> Iterable[Engine]:
+    """The engine onnxruntime."""
+    return [OnnxEngine(context.data_folder / "optimized")]

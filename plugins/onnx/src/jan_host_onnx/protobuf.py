@@ -1,0 +1,100 @@
+"""Walk over the fields of a protobuf message in memory, with every length held against its bounds.
+
+The wire format: https://protobuf.dev/programming-guides/encoding/.
+"""
+
+import mmap
+from collections.abc import Iterator
+from typing import Final
+
+_VARINT: Final = 0
+_FIXED64: Final = 1
+_BYTES: Final = 2
+_FIXED32: Final = 5
+_MOST_TEXT: Final = 64 * 1024
+"""Names are shorter; what is longer is no name."""
+
+
+class MessageError(ValueError):
+    """The bytes are not a message: the text says why, as the end of a sentence."""
+
+
+class Message:
+    """A message, or a text or bytes, which look the same on the wire: a part of the file.
+
+    Args:
+        data: The whole file.
+        start: Where the message begins.
+        end: Where it ends.
+    """
+
+    __slots__ = ("_data", "end", "start")
+
+    def __init__(self, data: "mmap.mmap | bytes", start: int, end: int) -> None:
+        self._data = data
+        self.start = start
+        self.end = end
+
+    def fields(self) -> Iterator[tuple[int, "int | Message"]]:
+        """Each field's number, with a number or a part of the file.
+
+        Raises:
+            MessageError: A field is cut off, or of a kind that there is not.
+        """
+        data, position, end = self._data, self.start, self.end
+        while position < end:
+            key, position = _varint(data, position, end)
+            kind, number = key & 7, key >> 3
+            if number == 0:
+                raise MessageError("a field has the number 0")
+            if kind == _VARINT:
+                value, position = _varint(data, position, end)
+                yield number, value
+                continue
+            if kind == _BYTES:
+                size, position = _varint(data, position, end)
+            elif kind in (_FIXED32, _FIXED64):
+                size = 4 if kind == _FIXED32 else 8
+            else:
+                raise MessageError(f"a field is of the unknown kind {kind}")
+            if size > end - position:
+                raise MessageError(f"it ends {size - (end - position)} bytes too early")
+            yield number, Message(data, position, position + size)
+            position += size
+
+    def at(self, *path: int) -> Iterator["Message"]:
+        """The parts that lie behind these numbers of fields, one inside the other."""
+        if not path:
+            yield self
+            return
+        for number, value in self.fields():
+            if number == path[0] and isinstance(value, Message):
+                yield from value.at(*path[1:])
+
+    def text(self, field: int) -> str:
+        """The text of a field, ``""`` when it is not there."""
+        return next((part.as_text() for part in self.at(field)), "")
+
+    def number(self, field: int) -> int:
+        """The number of a field, 0 when it is not there."""
+        return next((value for key, value in self.fields() if key == field and isinstance(value, int)), 0)
+
+    def as_text(self) -> str:
+        """This part as text."""
+        if self.end - self.start > _MOST_TEXT:
+            return ""
+        return self._data[self.start : self.end].decode("utf-8", "replace")
+
+
+def _varint(data: "mmap.mmap | bytes", position: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < end:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise MessageError("a number is longer than 64 bits")
+    raise MessageError("it ends inside a number")

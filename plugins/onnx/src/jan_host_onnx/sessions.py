@@ -1,0 +1,74 @@
+"""ONNX Runtime sessions: a graph comes into memory, on the providers and threads that there are."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import onnxruntime
+from jan_host.kit import usable_cores
+
+from jan_host_onnx.faults import load_error
+from jan_host_onnx.optimized import OptimizedGraphs
+from jan_host_onnx.providers import CPU, Provider, choose_providers
+from jan_host_onnx.settings import OnnxSettings
+
+logger = logging.getLogger(__name__)
+
+_LEVELS: Final = {
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+_ERRORS_ONLY: Final = 3
+
+
+def open_session(path: Path, settings: OnnxSettings) -> onnxruntime.InferenceSession:
+    """A session for the graph at `path`.
+
+    Args:
+        path: The graph's file; its weights may lie in files beside it.
+        settings: Providers, threads, optimisation, and where optimised graphs are kept.
+
+    Raises:
+        ModelLoadError: ONNX Runtime can't load it; says why.
+    """
+    providers = choose_providers(onnxruntime.get_available_providers(), settings.providers, settings.device)
+    while True:
+        try:
+            return _open(path, settings, providers)
+        except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
+            if len(providers) == 1 or settings.providers is not None:
+                raise load_error(path, error) from error
+            logger.warning("%s does not run %s, so the next is tried: %s", providers[0][0], path.name, error)
+            providers = providers[1:]
+
+
+def session_options(settings: OnnxSettings) -> onnxruntime.SessionOptions:
+    """Threads and optimisation as the settings and the machine say."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_count(settings)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    options.graph_optimization_level = _LEVELS[settings.graph_optimization]
+    # Threads that spin while they wait take the cores from other models of this machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def thread_count(settings: OnnxSettings) -> int:
+    """CPU threads of one run."""
+    return settings.cpu_threads if isinstance(settings.cpu_threads, int) else usable_cores()
+
+
+def _open(path: Path, settings: OnnxSettings, providers: list[Provider]) -> onnxruntime.InferenceSession:
+    options = session_options(settings)
+    on_cpu = [name for name, _ in providers] == [CPU]
+    if (
+        settings.cache_folder
+        and settings.cache_optimized
+        and on_cpu
+        and settings.graph_optimization != "none"
+    ):
+        return OptimizedGraphs(Path(settings.cache_folder)).open(path, options, providers)
+    return onnxruntime.InferenceSession(str(path), options, providers=providers)
