@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import httpx
+import pytest
 
 from tests.api.conftest import StartServer
 
@@ -43,3 +44,29 @@ def test_several_followers(start_server: StartServer) -> None:
         first, second = events_of(one), events_of(two)
         client.put("/v1/models/two/start")
         assert next(first) == next(second)
+
+
+def test_a_follower_that_comes_back_misses_nothing(start_server: StartServer) -> None:
+    with start_server() as server, server.client() as client:
+        with client.stream("GET", "/v1/events") as answer:
+            seen = next(line for line in answer.iter_lines() if line.startswith("id: "))
+        client.put("/v1/models/two/start")
+        client.put("/v1/models/two/stop")
+        headers = {"Last-Event-ID": seen.removeprefix("id: ")}
+        with client.stream("GET", "/v1/events", headers=headers) as answer:
+            happening = events_of(answer)
+            statuses: list[object] = []
+            while "downloaded" not in statuses:
+                statuses.append(next(happening)[1].get("status"))
+        assert [status for status in statuses if status] == ["starting", "running", "stopping", "downloaded"]
+
+
+@pytest.mark.parametrize("seen", ["nothing", "0-0", "feedbeef-999999999999999999999999", "-", "\xe9"])
+def test_a_follower_that_was_away_too_long_is_told(start_server: StartServer, seen: str) -> None:
+    with start_server() as server, server.client() as client:
+        client.put("/v1/models/two/start")
+        headers = {"Last-Event-ID": seen.encode("latin-1")}
+        with client.stream("GET", "/v1/events", headers=headers) as answer:
+            happening = events_of(answer)
+            assert next(happening)[0] == "events.missed"
+            assert any(event.get("status") == "starting" for _, event in happening)

@@ -79,6 +79,7 @@ from jan_host.contract.events import (
     DownloadEvent,
     DownloadInfo,
     Event,
+    EventsMissed,
     ExtraEvent,
     FileProgress,
     LibraryEvent,
@@ -87,6 +88,7 @@ from jan_host.contract.events import (
 )
 from jan_host.contract.extra import Extra, Reply, Route
 from jan_host.contract.generation import (
+    AnswerExtra,
     CompletionTokensDetails,
     Delta,
     FinishReason,
@@ -99,10 +101,19 @@ from jan_host.contract.generation import (
     Usage,
 )
 from jan_host.contract.host import Host
-from jan_host.contract.importer import Asset, Importer, ImportOptions, ImportPlan, PullRequest, Variant
+from jan_host.contract.importer import (
+    Asset,
+    Importer,
+    ImportOptions,
+    ImportPlan,
+    PullRequest,
+    RemoteFile,
+    Variant,
+)
 from jan_host.contract.model import Model, ModelInfo, ModelStatus, Source
 from jan_host.contract.options import GenerationOptions, StreamOptions
 from jan_host.contract.plugin import Command, EngineReport, PluginContext, PluginReport
+from jan_host.contract.unknown import Unknown, as_plain
 from jan_host.contract.vectors import (
     EmbeddingRequest,
     EmbeddingResult,
@@ -113,6 +124,7 @@ from jan_host.hooks import hookimpl
 
 __all__ = [
     "CAPABILITIES",
+    "AnswerExtra",
     "Asset",
     "AudioPart",
     "AuthenticationError",
@@ -142,6 +154,7 @@ __all__ = [
     "EngineReport",
     "ErrorPayload",
     "Event",
+    "EventsMissed",
     "Extra",
     "ExtraEvent",
     "FilePart",
@@ -197,6 +210,7 @@ __all__ = [
     "ProtocolError",
     "PullRequest",
     "RefusalPart",
+    "RemoteFile",
     "Reply",
     "RerankRequest",
     "RerankResult",
@@ -216,6 +230,7 @@ __all__ = [
     "ToolCallDelta",
     "TopLogprob",
     "UnavailableError",
+    "Unknown",
     "UnsupportedError",
     "UnsupportedMediaTypeError",
     "UpstreamError",
@@ -223,6 +238,7 @@ __all__ = [
     "ValidationError",
     "Variant",
     "WorkerCrashedError",
+    "as_plain",
     "capabilities_of",
     "hookimpl",
     "split_prompts",

@@ -31,6 +31,7 @@ COMMANDS = {
     "start": ("lifecycle", "Load a model on the running server."),
     "stop": ("lifecycle", "Free a model's memory on the running server."),
     "ps": ("lifecycle", "Show what the running server has in memory."),
+    "events": ("events", "Follow what happens in the running server."),
     "plugins": ("plugins", "Show what is installed, and what is broken and why."),
 }
 """Each command: the module of this package that holds it, and its line in the help."""

@@ -29,12 +29,12 @@ class Server:
     def __init__(self, url: str, config: Config) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         keys = config.server.api_keys
-        self._headers = {"Authorization": f"Bearer {resolve_secret(keys[0], os.environ)}"} if keys else {}
+        self.headers = {"Authorization": f"Bearer {resolve_secret(keys[0], os.environ)}"} if keys else {}
 
     @property
     def needs_key(self) -> bool:
         """Whether requests carry an API key, as far as this root's configuration tells."""
-        return bool(self._headers)
+        return bool(self.headers)
 
     @classmethod
     def find(cls, session: Session) -> "Server | None":
@@ -92,7 +92,7 @@ class Server:
         with _translated(self.url):
             # A start answers when the model is ready, which may take minutes.
             reply = httpx.request(
-                method, self.url + path, json=body, headers=self._headers, timeout=None, trust_env=False
+                method, self.url + path, json=body, headers=self.headers, timeout=None, trust_env=False
             )
         if reply.is_error:
             raise error_of(reply.content, reply.status_code)
@@ -107,7 +107,7 @@ class Server:
         async with httpx.AsyncClient(timeout=None, trust_env=False) as client:
             with _translated(self.url):
                 async with client.stream(
-                    "POST", f"{self.url}/v1/chat/completions", json=body, headers=self._headers
+                    "POST", f"{self.url}/v1/chat/completions", json=body, headers=self.headers
                 ) as reply:
                     if reply.is_error:
                         raise error_of(await reply.aread(), reply.status_code)

@@ -259,6 +259,15 @@ class JanHost:
         """Everything that happens from now on."""
         return self._bus.subscribe()
 
+    def follow(self, after: str | None = None) -> AsyncIterator[tuple[str, Event]]:
+        """Events with their ids, those that came after the one with the id `after` included."""
+        return self._bus.follow(after)
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the newest event."""
+        return self._bus.last_id
+
     def _check_accepting(self) -> None:
         if not self.accepting:
             raise UnavailableError("The host is shutting down. Try again when it is back.", retry_after=5)
@@ -283,7 +292,7 @@ class JanHost:
         running = self.runtime.running()
         if len(running) == 1:
             return self.library.get(running[0])
-        usable = [entry for entry in self.library.entries() if entry.problem is None]
+        usable = [entry for entry in self.library.entries() if entry.usable]
         if not running and len(usable) == 1:
             return usable[0]
         names = ", ".join(running or [entry.model.id for entry in usable[:10]]) or "none yet"
