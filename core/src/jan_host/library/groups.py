@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jan_host.library.documents import MODEL_FILE, Document, Documents
+from jan_host.library.documents import Document, Documents
 from jan_host.library.scan import Folder, Stamp
 
 
@@ -24,31 +24,26 @@ class Group:
     problem: str | None = None
 
 
-def split(root: Folder, documents: Documents, *, may_be_model: bool) -> Iterator[Group]:
-    """The groups of a root.
+def split_root(root: Folder, documents: Documents) -> Iterator[Group]:
+    """What lies directly in a root, without its folders, as one group."""
+    if root.files or root.problem:
+        found = documents.of(root)
+        yield Group(
+            path=Path(root.path), files=root.files, documents=found, is_root=True, problem=root.problem
+        )
+
+
+def split(folder: Folder, documents: Documents) -> Iterator[Group]:
+    """The groups of a folder.
 
     - A folder with a JSON file that describes a model is one group, with all that is below.
     - A folder with files, and no such JSON file below, is one group too.
     - Any other folder only leads to groups; the files that lie in it are a group of their own.
 
     Args:
-        root: What was seen.
+        folder: What was seen.
         documents: Reads the JSON files.
-        may_be_model: Whether the root itself may be the folder of one model.
     """
-    found = documents.of(root)
-    if may_be_model and MODEL_FILE in found:
-        yield _whole(root, found)
-        return
-    if root.files or root.problem:
-        yield Group(
-            path=Path(root.path), files=root.files, documents=found, is_root=True, problem=root.problem
-        )
-    for folder in root.folders:
-        yield from _split_folder(folder, documents)
-
-
-def _split_folder(folder: Folder, documents: Documents) -> Iterator[Group]:
     found = documents.of(folder)
     leads_on = not found and any(_describes_models(below, documents) for below in folder.folders)
     if found or (folder.files and not leads_on) or (folder.problem and not folder.folders):
@@ -57,7 +52,7 @@ def _split_folder(folder: Folder, documents: Documents) -> Iterator[Group]:
     if folder.files:
         yield Group(path=Path(folder.path), files=folder.files, linked=folder.linked)
     for below in folder.folders:
-        yield from _split_folder(below, documents)
+        yield from split(below, documents)
 
 
 def _describes_models(folder: Folder, documents: Documents) -> bool:

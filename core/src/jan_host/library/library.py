@@ -1,34 +1,22 @@
 """The models on disk. Truth is the files; there is no database."""
 
-import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from jan_host.contract.engine import Engine
 from jan_host.contract.errors import ConflictError, ModelNotFoundError
 from jan_host.contract.model import Model
+from jan_host.library.branches import Branches
 from jan_host.library.delete import delete_entry
-from jan_host.library.documents import MODEL_FILE, Documents
+from jan_host.library.documents import MODEL_FILE
 from jan_host.library.engines import Engines
-from jan_host.library.entries import Entry, build, linked_files
-from jan_host.library.groups import Group, split
+from jan_host.library.entries import Entry
 from jan_host.library.ids import check_id, path_for
 from jan_host.library.layers import read_defaults
-from jan_host.library.scan import Scan, Stamp
 from jan_host.library.unique import by_id
 from jan_host.library.write import write_model
-
-
-@dataclass(slots=True)
-class _Known:
-    """A group, the entries made of it, and the state of the files outside that they link to."""
-
-    group: Group
-    entries: list[Entry]
-    linked: dict[Path, Stamp | None]
 
 
 class Library:
@@ -53,27 +41,31 @@ class Library:
         self._folders = [folder.absolute() for folder in folders]
         self._engines_folder = engines_folder.absolute()
         self._engines = Engines(engines)
-        self._documents = Documents()
-        self._known: dict[Path, _Known] = {}
-        self._entries: dict[str, Entry] = {}
+        self._branches = Branches(self._models_folder, self._folders, self._engines)
+        self._by_id: dict[str, Entry] = {}
+        self._entries: Sequence[Entry] = []
         self._changed: set[str] = set()
         self._lock = threading.RLock()
 
-    def refresh(self) -> set[str]:
+    def refresh(self, paths: Collection[Path] | None = None) -> set[str]:
         """Look at the folders again; cheap when nothing changed.
+
+        Args:
+            paths: The files and folders that changed, came or went, where that is known: then only what
+                they belong to is looked at, as far as that can be told. ``None``: anything may have changed.
 
         Returns:
             The ids of models that came, went or changed since the last call, those that `write`
             and `delete` changed included.
         """
         with self._lock:
-            self._scan()
+            self._look(paths)
             changed, self._changed = self._changed, set()
             return changed
 
-    def entries(self) -> list[Entry]:
-        """All models that the last look found, sorted by id."""
-        return [entry for _, entry in sorted(self._entries.items())]
+    def entries(self) -> Sequence[Entry]:
+        """All models that the last look found, sorted by id; the same object until one changes."""
+        return self._entries
 
     def get(self, model_id: str) -> Entry:
         """One model.
@@ -81,7 +73,7 @@ class Library:
         Raises:
             ModelNotFoundError: None has this id.
         """
-        entry = self._entries.get(model_id) or self._entries.get(model_id.lstrip("/"))
+        entry = self._by_id.get(model_id) or self._by_id.get(model_id.lstrip("/"))
         if entry is None:
             raise ModelNotFoundError(
                 f"There is no model {model_id!r}. See what there is: jan-host models", param="model"
@@ -98,7 +90,7 @@ class Library:
             InvalidRequestError: It can't be an id, or a link leads elsewhere.
         """
         model_id = check_id(model_id)
-        entry = self._entries.get(model_id)
+        entry = self._by_id.get(model_id)
         if entry and entry.owned and entry.file:
             return entry.folder
         return path_for(self._models_folder, model_id)
@@ -119,8 +111,8 @@ class Library:
         with self._lock:
             file = self._file_for(check_id(model.id), folder)
             write_model(file, model)
-            self._scan()
-            return next(entry for entry in self._entries.values() if entry.file == file)
+            self._look()
+            return next(entry for entry in self._by_id.values() if entry.file == file)
 
     def delete(self, model_id: str) -> None:
         """Remove a model and those of its files that are no other model's.
@@ -132,9 +124,9 @@ class Library:
         """
         with self._lock:
             entry = self.get(model_id)
-            others = [other for other in self._entries.values() if other is not entry]
+            others = [other for other in self._by_id.values() if other is not entry]
             delete_entry(entry, others, self._models_folder)
-            self._scan()
+            self._look()
 
     def engine_defaults(self, engine_name: str) -> dict[str, Any]:
         """The base settings of an engine: ``engines/<engine>/engine.json``, empty without one.
@@ -145,7 +137,7 @@ class Library:
         return read_defaults(self._engines_folder, engine_name, self._engines.get(engine_name))
 
     def _file_for(self, model_id: str, folder: Path | None) -> Path:
-        entry = self._entries.get(model_id)
+        entry = self._by_id.get(model_id)
         if entry and (folder is None or folder == entry.folder):
             if not entry.owned:
                 raise ConflictError(
@@ -165,49 +157,21 @@ class Library:
         """Refuse to overwrite another model's file; some file systems take A and a for the same."""
         if not file.exists():
             return
-        for entry in self._entries.values():
+        for entry in self._by_id.values():
             if entry.file and entry.model.id != model_id and file.samefile(entry.file):
                 raise ConflictError(f"{file} is of the model {entry.model.id}. Choose another id.")
 
-    def _scan(self) -> None:
-        known: dict[Path, _Known] = {}
-        for group, owned in self._groups():
-            found = self._known.get(group.path)
-            if found is None or found.group != group or found.linked != _stamps(found.linked):
-                found = self._build(group, owned=owned)
-            known[group.path] = found
-        entries = by_id([entry for found in known.values() for entry in found.entries])
-        self._documents.forget_unused()
-        self._changed |= {
+    def _look(self, paths: Collection[Path] | None = None) -> None:
+        if paths is None or not self._branches.look_at(paths):
+            self._branches.look()
+        before, entries = self._by_id, by_id(list(self._branches.entries()))
+        changed = {
             model_id
-            for model_id in self._entries.keys() | entries.keys()
-            if self._entries.get(model_id) != entries.get(model_id)
+            for model_id in before.keys() | entries.keys()
+            if before.get(model_id) is not entries.get(model_id)
+            and before.get(model_id) != entries.get(model_id)
         }
-        self._known, self._entries = known, entries
-
-    def _groups(self) -> Iterator[tuple[Group, bool]]:
-        """All groups, and whether each lies in the host's own folder."""
-        scan = Scan()
-        for root in [self._models_folder, *self._folders]:
-            found = scan.look(root)
-            if found is not None:
-                owned = root == self._models_folder
-                for group in split(found, self._documents, may_be_model=not owned):
-                    yield group, owned
-
-    def _build(self, group: Group, *, owned: bool) -> _Known:
-        entries = build(group, self._engines, owned=owned)
-        linked = [file for entry in entries for file in linked_files(entry)]
-        return _Known(group, entries, _stamps(linked))
-
-
-def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
-    """When each file was written and how long it is; ``None`` for one that is not there."""
-    stamps: dict[Path, Stamp | None] = {}
-    for file in files:
-        try:
-            found = os.stat(file)
-            stamps[file] = (found.st_mtime_ns, found.st_size)
-        except (OSError, ValueError):  # ValueError: a NUL in the name
-            stamps[file] = None
-    return stamps
+        self._changed |= changed
+        if changed:
+            self._entries = [entry for _, entry in sorted(entries.items())]
+        self._by_id = entries

@@ -30,6 +30,13 @@ class Folder:
     folders: list["Folder"] = field(default_factory=list)
     problem: str | None = None
     """Why it, or something in it, could not be looked at."""
+    identity: tuple[int, int] | None = None
+    """The device and the number by which the system tells folders apart."""
+
+    @property
+    def has_links(self) -> bool:
+        """Whether a symbolic link leads here, or to a folder below."""
+        return self.linked or any(folder.has_links for folder in self.folders)
 
     def all_files(self, prefix: str = "") -> Iterator[tuple[str, Stamp]]:
         """The files here and below: paths from here, with forward slashes."""
@@ -37,6 +44,13 @@ class Folder:
             yield prefix + name, stamp
         for folder in self.folders:
             yield from folder.all_files(f"{prefix}{os.path.basename(folder.path)}/")
+
+    def identities(self) -> Iterator[tuple[int, int]]:
+        """What tells the folders apart, of this one and all below."""
+        if self.identity:
+            yield self.identity
+        for folder in self.folders:
+            yield from folder.identities()
 
     def problems(self) -> Iterator[str]:
         """The problems here and below."""
@@ -50,28 +64,38 @@ class Scan:
     """Looks into roots, one after the other; a folder that was seen belongs to the first."""
 
     def __init__(self) -> None:
+        self.is_tangled = False
+        """Whether a link leads to a file, to what was seen before, or nowhere: it may change from afar."""
         self._seen: set[tuple[int, int]] = set()
         self._links: deque[tuple[Folder, os.DirEntry[str], int]] = deque()
 
-    def look(self, root: Path) -> Folder | None:
-        """Everything below `root`; ``None`` when there is no such folder, or it was seen before."""
+    def look(self, path: Path, depth: int = 0) -> Folder | None:
+        """Everything below `path`; ``None`` when there is no such folder, or it was seen before.
+
+        Args:
+            path: A root, or a folder below one.
+            depth: How far below.
+        """
         try:
-            found = os.stat(root)
+            found = os.stat(path)
         except OSError:
             return None
         if not stat.S_ISDIR(found.st_mode) or not self._is_new(found):
             return None
-        folder = Folder(str(root), linked=False)
-        self._fill(folder, 0)
+        folder = Folder(str(path), linked=False, identity=_identity(found))
+        self._fill(folder, depth)
         while self._links:
-            parent, entry, depth = self._links.popleft()
+            parent, entry, below = self._links.popleft()
             with contextlib.suppress(OSError):  # it may go while we look
-                if self._is_new(os.stat(entry.path)):
-                    self._add(parent, entry.path, depth, linked=True)
+                target = os.stat(entry.path)
+                if self._is_new(target):
+                    self._add(parent, entry.path, target, below, linked=True)
+                else:
+                    self.is_tangled = True
         return folder
 
     def _is_new(self, found: os.stat_result) -> bool:
-        key = (found.st_dev, found.st_ino)
+        key = _identity(found)
         if key in self._seen:
             return False
         self._seen.add(key)
@@ -83,7 +107,7 @@ class Scan:
             return
         try:
             with os.scandir(folder.path) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                found = sorted(entries, key=_name)
         except OSError as error:
             folder.problem = f"{folder.path} can't be read: {error.strerror}."
             return
@@ -100,20 +124,32 @@ class Scan:
             found = entry.stat()
         except OSError as error:
             if entry.is_symlink():
+                self.is_tangled = True
                 reason = f"{entry.path} is a link that leads nowhere: {error.strerror}."
                 folder.folders.append(Folder(entry.path, linked=True, problem=reason))
             return
         if stat.S_ISREG(found.st_mode):
             folder.files[entry.name] = (found.st_mtime_ns, found.st_size)
+            self.is_tangled = self.is_tangled or entry.is_symlink()
         elif stat.S_ISDIR(found.st_mode) and entry.is_symlink():
             self._links.append((folder, entry, depth + 1))
-        elif stat.S_ISDIR(found.st_mode) and self._is_new(_with_identity(entry, found)):
-            self._add(folder, entry.path, depth + 1, linked=folder.linked)
+        elif stat.S_ISDIR(found.st_mode):
+            found = found if found.st_ino else os.stat(entry.path)  # an entry on Windows has no number
+            if self._is_new(found):
+                self._add(folder, entry.path, found, depth + 1, linked=folder.linked)
 
-    def _add(self, parent: Folder, path: str, depth: int, *, linked: bool) -> None:
-        folder = Folder(path, linked=linked)
+    def _add(self, parent: Folder, path: str, found: os.stat_result, depth: int, *, linked: bool) -> None:
+        folder = Folder(path, linked=linked, identity=_identity(found))
         self._fill(folder, depth)
         parent.folders.append(folder)
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _is_text(name: str) -> bool:
@@ -124,8 +160,3 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:  # bytes that Python smuggles through as half surrogates
         return False
     return True
-
-
-def _with_identity(entry: os.DirEntry[str], found: os.stat_result) -> os.stat_result:
-    # On Windows a directory entry does not know its inode.
-    return found if found.st_ino else os.stat(entry.path)
