@@ -9,14 +9,14 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from jan_host import EngineError, GenerationOptions
+from jan_host.kit.generation import Job, Scheduler
 from jan_host_llamacpp.kv import UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_params, model_params
-from jan_host_llamacpp.sampling import build_sampler
-from jan_host_llamacpp.scheduler import Scheduler
-from jan_host_llamacpp.sequence import Job
+from jan_host_llamacpp.sampling import Sampler, build_sampler
 from jan_host_llamacpp.settings import Settings
-from jan_host_llamacpp.stepper import prompt_shares
+from jan_host_llamacpp.slots import Slots
+from jan_host_llamacpp.stepper import Stepper, prompt_shares
 from jan_host_llamacpp.vocab import Vocab
 
 from tests.plugins.llamacpp.talking import Answer, collect
@@ -29,14 +29,16 @@ async def narrow(smollm2: Path) -> AsyncIterator[tuple[Scheduler, Vocab]]:
     model = NativeModel(smollm2, model_params(settings), lambda _: True)
     context = NativeContext(model, context_params(settings, 64, 4))
     vocab = Vocab(model.vocab)
-    scheduler = Scheduler(context, UnifiedKv(context, 4, cuttable=True), vocab, max_queue=4)
+    kv = UnifiedKv(context, 4, cuttable=True)
+    stepper = Stepper(context, kv, Slots(kv), vocab)
+    scheduler = Scheduler(stepper, workers=4, max_queue=4, name="narrow")
     yield scheduler, vocab
     await scheduler.close()
     context.free()
     model.free()
 
 
-def _job(vocab: Vocab, text: str, limit: int) -> Job:
+def _job(vocab: Vocab, text: str, limit: int) -> Job[Sampler]:
     options = GenerationOptions(temperature=0.0, ignore_eos=True)
     return Job(vocab.tokenize(text), [build_sampler(options, 0, vocab, 256)], stops=[], limit=limit)
 

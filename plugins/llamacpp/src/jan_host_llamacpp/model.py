@@ -10,15 +10,14 @@ from jan_host import (
     Delta,
     GenerationOptions,
     LoadedModel,
-    PromptTokensDetails,
-    Usage,
 )
+from jan_host.kit.generation import Job, Scheduler, answer, nothing, token_limit
 
 from jan_host_llamacpp.loading import Opened
-from jan_host_llamacpp.prompts import chat_prompt, completion_prompt, token_limit
+from jan_host_llamacpp.prompts import chat_prompt, completion_prompt
 from jan_host_llamacpp.sampling import Sampler, build_sampler
-from jan_host_llamacpp.scheduler import Scheduler
-from jan_host_llamacpp.sequence import Job
+from jan_host_llamacpp.slots import Slots
+from jan_host_llamacpp.stepper import Stepper
 
 
 class LlamaCppModel(LoadedModel):
@@ -39,7 +38,10 @@ class LlamaCppModel(LoadedModel):
         self._template = opened.template
         self._system_prompt = system_prompt
         self._default_limit = default_limit
-        self._scheduler = Scheduler(opened.context, opened.kv, opened.vocab, max_queue=max_queue)
+        stepper = Stepper(opened.context, opened.kv, Slots(opened.kv), opened.vocab)
+        self._scheduler = Scheduler(
+            stepper, workers=opened.kv.sequences, max_queue=max_queue, name="llama.cpp"
+        )
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Answer a conversation; see `jan_host.Chats`."""
@@ -54,11 +56,10 @@ class LlamaCppModel(LoadedModel):
         """Continue a text; see `jan_host.Completes`."""
         prompt = completion_prompt(request, self._vocab)
         limit = self._limit(request.token_limit(), prompt, chat=False)
-        async with aclosing(self._generate(request, prompt, limit, request.stops())) as deltas:
-            if request.echo:
-                opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
-                for index in range(request.n or 1):
-                    yield Delta(index=index, text=opening)
+        opening = ""
+        if request.echo:
+            opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
+        async with aclosing(self._generate(request, prompt, limit, request.stops(), opening)) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -80,15 +81,20 @@ class LlamaCppModel(LoadedModel):
         return token_limit(asked, self._default_limit, len(prompt), context, chat=chat)
 
     async def _generate(
-        self, request: GenerationOptions, prompt: list[int], limit: int, stops: Sequence[str]
+        self,
+        request: GenerationOptions,
+        prompt: list[int],
+        limit: int,
+        stops: Sequence[str],
+        opening: str = "",
     ) -> AsyncGenerator[Delta, None]:
         if limit == 0:
-            for delta in _nothing(len(prompt), request.n or 1):
+            for delta in nothing(len(prompt), request.n or 1, opening):
                 yield delta
             return
         samplers = await self._samplers(request)
         job = Job(prompt, samplers, stops=stops, limit=limit)
-        async with aclosing(self._scheduler.run(job)) as deltas:
+        async with aclosing(answer(self._scheduler, job, opening)) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -99,12 +105,3 @@ class LlamaCppModel(LoadedModel):
 
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
-
-
-def _nothing(prompt: int, choices: int) -> list[Delta]:
-    """The answer to ``max_tokens`` 0."""
-    deltas = [Delta(index=index, finish_reason="length") for index in range(choices)]
-    deltas[-1].usage = Usage(
-        prompt_tokens=prompt, total_tokens=prompt, prompt_tokens_details=PromptTokensDetails()
-    )
-    return deltas

@@ -2,24 +2,17 @@
 
 import weakref
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
-from jan_host import GenerationOptions, InvalidRequestError
+from jan_host import GenerationOptions
+from jan_host.kit.generation import Adjust, SamplingOptions, adjustments
 
-from jan_host_llamacpp.chains import Wanted, build_chain
+from jan_host_llamacpp.chains import build_chain
 from jan_host_llamacpp.native import NativeContext
 from jan_host_llamacpp.vocab import Vocab
-
-
-class Adjust(Protocol):
-    """Changes the scores of all tokens before one is chosen: the place for biases and masks."""
-
-    def __call__(self, scores: npt.NDArray[np.float32], generated: int) -> None:
-        """Change `scores` in place; `generated` is the number of tokens that were chosen before."""
-        ...
 
 
 class Sampler:
@@ -56,32 +49,6 @@ class Sampler:
         return token
 
 
-class LogitBias:
-    """OpenAI's ``logit_bias``: -100 forbids a token, everything else is added to its score."""
-
-    def __init__(self, bias: dict[int, float]) -> None:
-        self._ids = np.array(list(bias), np.int32)
-        values = [-np.inf if value <= -100 else value for value in bias.values()]
-        self._values = np.array(values, np.float32)
-
-    def __call__(self, scores: npt.NDArray[np.float32], generated: int) -> None:
-        """See `Adjust`."""
-        scores[self._ids] += self._values
-
-
-class NoEnd:
-    """Forbids the end of the text, for ``ignore_eos`` or until ``min_tokens`` are generated."""
-
-    def __init__(self, ends: npt.NDArray[np.int32], until: int | None) -> None:
-        self._ends = ends
-        self._until = until
-
-    def __call__(self, scores: npt.NDArray[np.float32], generated: int) -> None:
-        """See `Adjust`."""
-        if self._until is None or generated < self._until:
-            scores[self._ends] = -np.inf
-
-
 def build_sampler(options: GenerationOptions, choice: int, vocab: Vocab, context_length: int) -> Sampler:
     """The sampler of one choice of a request.
 
@@ -94,28 +61,6 @@ def build_sampler(options: GenerationOptions, choice: int, vocab: Vocab, context
     Raises:
         InvalidRequestError: An unknown sampler, or a token id that does not exist.
     """
-    wanted = Wanted(options, choice, context_length)
-    return Sampler(build_chain(wanted, vocab), _adjustments(options, vocab), wanted.looks_back)
-
-
-def _adjustments(options: GenerationOptions, vocab: Vocab) -> list[Adjust]:
-    found: list[Adjust] = []
-    if options.logit_bias:
-        found.append(LogitBias(_bias(options.logit_bias, vocab)))
-    if options.ignore_eos:
-        found.append(NoEnd(vocab.end_ids, None))
-    elif options.min_tokens:
-        found.append(NoEnd(vocab.end_ids, options.min_tokens))
-    return found
-
-
-def _bias(given: dict[str, float], vocab: Vocab) -> dict[int, float]:
-    bias = {}
-    for key, value in given.items():
-        if not key.isascii() or not key.isdigit() or int(key) >= vocab.size:
-            raise InvalidRequestError(
-                f"{key!r} is not a token id of this model. Use ids from 0 to {vocab.size - 1} as keys.",
-                param="logit_bias",
-            )
-        bias[int(key)] = value
-    return bias
+    wanted = SamplingOptions(options, choice, context_length)
+    adjust = adjustments(options, vocab.end_ids, vocab.size)
+    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back)

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from jan_host.kit.generation import Sequence, common_prefix
 
 from jan_host_llamacpp.kv import KvCache
-from jan_host_llamacpp.sequence import Sequence
+from jan_host_llamacpp.sampling import Sampler
 
 Tokens = npt.NDArray[np.int32]
 _NOTHING = np.empty(0, np.int32)
@@ -18,7 +19,7 @@ class Lead:
     """A sequence that is computing a prompt whose beginning another one waits for."""
 
     slot: "Slot"
-    sequence: Sequence
+    sequence: Sequence[Sampler]
     goal: int
     """Tokens that both prompts begin with."""
 
@@ -33,7 +34,7 @@ class Slot:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.sequence: Sequence | None = None
+        self.sequence: Sequence[Sampler] | None = None
         self.parked: Tokens = _NOTHING
         """What a finished sequence left, ready for a prompt that begins the same."""
         self.last_used = 0
@@ -67,7 +68,7 @@ class Slots:
         """Slots with a sequence, by number."""
         return [slot for slot in self._all if slot.sequence is not None]
 
-    def take(self, sequence: Sequence) -> Slot:
+    def take(self, sequence: Sequence[Sampler]) -> Slot:
         """Give the sequence a free slot, and fill `past` with what need not be computed.
 
         There must be a free one.
@@ -140,7 +141,7 @@ class Slots:
         self._clock += 1
         slot.last_used = self._clock
 
-    def _best_source(self, sequence: Sequence) -> tuple[Slot | None, int]:
+    def _best_source(self, sequence: Sequence[Sampler]) -> tuple[Slot | None, int]:
         if not self._kv.cuttable:
             return None, 0
         wanted = sequence.tokens[:-1]  # the last token must be computed: its logits are needed
@@ -155,7 +156,7 @@ class Slots:
     def _pays(self, tokens: int) -> bool:
         return tokens >= self._kv.share_minimum
 
-    def _lead_for(self, slot: Slot, sequence: Sequence) -> Lead | None:
+    def _lead_for(self, slot: Slot, sequence: Sequence[Sampler]) -> Lead | None:
         """The sequence, of those that came before, that will have computed the most for this one."""
         best: Lead | None = None
         for other in self.busy if self._kv.cuttable else []:
@@ -180,7 +181,7 @@ class Slots:
         numbers = sorted([*(other.number for other in self.busy), slot.number])
         return sum(after != before + 1 for before, after in pairwise(numbers))
 
-    def _fill(self, slot: Slot, source: Slot | None, shared: int, sequence: Sequence) -> None:
+    def _fill(self, slot: Slot, source: Slot | None, shared: int, sequence: Sequence[Sampler]) -> None:
         if source is slot:
             sequence.past = self._kv.trim(slot.number, shared)
         elif source is not None and self._pays(shared):
@@ -188,12 +189,3 @@ class Slots:
         else:
             self._kv.drop(slot.number)
             sequence.past = 0
-
-
-def common_prefix(one: Tokens, other: Tokens) -> int:
-    """How many tokens two prompts begin with alike."""
-    size = min(len(one), len(other))
-    if size == 0 or one[0] != other[0]:
-        return 0
-    differing = np.flatnonzero(one[:size] != other[:size])
-    return int(differing[0]) if len(differing) else size

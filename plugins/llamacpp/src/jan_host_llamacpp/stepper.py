@@ -4,16 +4,15 @@ import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-from jan_host import Delta, EngineError, JanHostError
+from jan_host import EngineError
+from jan_host.kit.generation import Event, Job, Sequence
 
 from jan_host_llamacpp.batch import Batch
 from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.native import NativeContext
-from jan_host_llamacpp.sequence import Job, Sequence
+from jan_host_llamacpp.sampling import Sampler
 from jan_host_llamacpp.slots import Slot, Slots
 from jan_host_llamacpp.vocab import Vocab
-
-Event = tuple[Job, Delta | JanHostError]
 
 _NO_CELLS = 1
 _ABORTED = 2
@@ -32,7 +31,7 @@ class Part:
     """What one sequence computes in a step."""
 
     slot: Slot
-    sequence: Sequence
+    sequence: Sequence[Sampler]
     size: int
     index: int = -1
     """Where its last token stands in the batch."""
@@ -60,11 +59,35 @@ class Stepper:
         self._vocab = vocab
         self._batch = Batch(context.batch_size)
         self._seconds_per_token = 0.0
-        self.working_for: tuple[Job, ...] = ()
+        self.working_for: tuple[Job[Sampler], ...] = ()
         """The jobs of the batch that is being computed."""
+
+    @property
+    def sequences(self) -> list[Sequence[Sampler]]:
+        """Those that hold slots."""
+        return [slot.sequence for slot in self._slots.busy if slot.sequence is not None]
+
+    def admit(self, sequence: Sequence[Sampler]) -> bool:
+        """Give the sequence a slot; false when none is free."""
+        if not self._slots.free:
+            return False
+        self._slots.take(sequence)
+        return True
+
+    def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
+        """Take the sequence's slot back; after a failure its cells too."""
+        slot = next(slot for slot in self._slots.busy if slot.sequence is sequence)
+        self._slots.release(slot)
+        if failed:
+            self._slots.forget(slot)
+
+    def interrupt(self) -> None:
+        """Make the batch that is being computed end early."""
+        self._context.abort(True)
 
     def step(self) -> list[Event]:
         """One step; what it made known, in order."""
+        self._slots.close_gap()
         parts = self._plan()
         if not parts:
             return []

@@ -1,19 +1,52 @@
-"""One request and its choices, as the scheduler works on them."""
+"""One request and its choices, as a scheduler works on them."""
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Container
 from collections.abc import Sequence as Items
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from jan_host import Delta, FinishReason, JanHostError, PromptTokensDetails, Timings, Usage
-from jan_host.kit import TextStream
 
-from jan_host_llamacpp.sampling import Sampler
-from jan_host_llamacpp.vocab import Vocab
+from jan_host.contract.errors import JanHostError
+from jan_host.contract.generation import (
+    Delta,
+    FinishReason,
+    PromptTokensDetails,
+    Timings,
+    TokenLogprob,
+    Usage,
+)
+from jan_host.kit.stream import TextStream
 
 
-class Job:
+class Observes(Protocol):
+    """Chooses tokens, and wants to know the prompt before."""
+
+    def observe(self, prompt: npt.NDArray[np.int32]) -> None:
+        """Look at the prompt, so that penalties see what was said before."""
+        ...
+
+
+class Vocabulary(Protocol):
+    """What a generation needs to know of a vocabulary."""
+
+    @property
+    def ends(self) -> Container[int]:
+        """The tokens that end a generation."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a generated token adds to the text; control tokens add none."""
+        ...
+
+
+S = TypeVar("S", bound=Observes)
+
+
+class Job(Generic[S]):
     """A request: a prompt and one or more choices to generate from it.
 
     Built on the event loop, worked on by the compute thread, read from `mailbox` on the loop.
@@ -25,15 +58,7 @@ class Job:
         limit: How many tokens each choice may have; at least one.
     """
 
-    def __init__(
-        self,
-        prompt: Items[int],
-        samplers: Items[Sampler],
-        *,
-        stops: Items[str],
-        limit: int,
-        opening: str = "",
-    ) -> None:
+    def __init__(self, prompt: Items[int], samplers: Items[S], *, stops: Items[str], limit: int) -> None:
         self.prompt = np.asarray(prompt, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
         self.cancelled = False
@@ -83,10 +108,10 @@ class Times:
         self.first_token = 0.0
 
 
-class Sequence:
+class Sequence(Generic[S]):
     """One choice of a job: the tokens of prompt and answer, of which the KV cache holds the first `past`."""
 
-    def __init__(self, job: Job, index: int, sampler: Sampler, stream: TextStream, limit: int) -> None:
+    def __init__(self, job: Job[S], index: int, sampler: S, stream: TextStream, limit: int) -> None:
         self.job = job
         self.index = index
         self.sampler = sampler
@@ -99,6 +124,7 @@ class Sequence:
         self.length = len(job.prompt)
         self._tokens = np.empty(self.length + limit, np.int32)
         self._tokens[: self.length] = job.prompt
+        self._logprobs = HeldLogprobs()
 
     @property
     def tokens(self) -> npt.NDArray[np.int32]:
@@ -133,8 +159,13 @@ class Sequence:
             self.job.cached_tokens = max(0, len(self.job.prompt) - self.computed)
         self.job.times.first_token = self.job.times.first_token or time.perf_counter()
 
-    def take(self, token: int, vocab: Vocab) -> Delta | None:
+    def take(self, token: int, vocab: Vocabulary, logprob: TokenLogprob | None = None) -> Delta | None:
         """Add the token that was chosen.
+
+        Args:
+            token: The token.
+            vocab: The model's vocabulary.
+            logprob: What is told of it, where the request asks for that.
 
         Returns:
             The text that became certain, or the end of the choice, or ``None`` while there is
@@ -146,22 +177,51 @@ class Sequence:
             return self.end("stop")
         self._tokens[self.length] = token
         self.length += 1
-        text = self.stream.push(vocab.piece(token))
+        piece = vocab.piece(token)
+        if logprob is not None:
+            self._logprobs.hold(logprob, len(piece))
+        text = self.stream.push(piece)
         if self.stream.stopped is not None:
             return self.end("stop", text)
         if self.generated >= self.limit:
             return self.end("length", text)
-        return Delta(index=self.index, text=text) if text else None
+        return Delta(index=self.index, text=text, logprobs=self._logprobs.release(text)) if text else None
 
     def end(self, reason: FinishReason, text: str = "") -> Delta:
         """The last delta of this choice; of the whole job too, when the other choices have ended."""
         text += self.stream.flush()
         self.job.open_choices -= 1
         delta = Delta(index=self.index, text=text, finish_reason=reason)
+        delta.logprobs = self._logprobs.release(text, all_of_them=self.stream.stopped is None)
         if self.job.open_choices == 0:
             delta.usage = self.job.usage()
             delta.timings = self.job.timings()
         return delta
+
+
+class HeldLogprobs:
+    """Log probabilities of tokens, held back as long as all of their text is."""
+
+    def __init__(self) -> None:
+        self._held: deque[tuple[TokenLogprob, int]] = deque()
+        self._shown = 0
+        """Bytes that were shown beyond those of the tokens that were told."""
+
+    def hold(self, logprob: TokenLogprob, size: int) -> None:
+        """Keep what is told of a token whose text has `size` bytes."""
+        self._held.append((logprob, size))
+
+    def release(self, text: str, *, all_of_them: bool = False) -> list[TokenLogprob]:
+        """Those of the tokens of which `text` shows something, or all that are left."""
+        if not self._held:
+            return []
+        self._shown += len(text.encode("utf-8", "replace"))
+        told = []
+        while self._held and (all_of_them or self._shown > 0):
+            logprob, size = self._held.popleft()
+            self._shown -= size
+            told.append(logprob)
+        return told
 
 
 def _rate(count: int, milliseconds: float) -> float:

@@ -5,49 +5,80 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Sequence as Items
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
-from jan_host import Delta, EngineError, JanHostError, TooManyRequestsError, UnavailableError
-
-from jan_host_llamacpp.kv import KvCache
-from jan_host_llamacpp.native import NativeContext
-from jan_host_llamacpp.sequence import Job, Sequence
-from jan_host_llamacpp.slots import Slots
-from jan_host_llamacpp.stepper import Event, Stepper
-from jan_host_llamacpp.vocab import Vocab
+from jan_host.contract.errors import EngineError, JanHostError, TooManyRequestsError, UnavailableError
+from jan_host.contract.generation import Delta
+from jan_host.kit.generation.jobs import Job, Sequence
 
 _LOG = logging.getLogger(__name__)
 
+Event = tuple[Job[Any], Delta | JanHostError]
+"""What a step made known, and to whom."""
 
-class Scheduler:
-    """Continuous batching. Public methods belong to the event loop, the others to the thread.
 
-    Args:
-        context: llama.cpp's context; the thread owns it from now on.
-        kv: Its KV cache.
-        vocab: The model's vocabulary.
-        max_queue: Requests that may wait beside those that are worked on.
+class Stepper(Protocol):
+    """Computes one step after the other for the sequences that it was given.
+
+    Only `interrupt` and `working_for` are used from another thread than the compute thread.
     """
 
-    def __init__(self, context: NativeContext, kv: KvCache, vocab: Vocab, *, max_queue: int) -> None:
-        self._context = context
-        self._slots = Slots(kv)
-        self._stepper = Stepper(context, kv, self._slots, vocab)
+    @property
+    def sequences(self) -> Items[Sequence[Any]]:
+        """Those it works on."""
+        ...
+
+    @property
+    def working_for(self) -> Items[Job[Any]]:
+        """The jobs of the step that is being computed; nothing between steps."""
+        ...
+
+    def admit(self, sequence: Sequence[Any]) -> bool:
+        """Take a sequence on; false when there is no room for it now."""
+        ...
+
+    def step(self) -> list[Event]:
+        """Compute; give what became known, in order. A sequence that ended is no longer among `sequences`."""
+        ...
+
+    def drop(self, sequence: Sequence[Any], *, failed: bool) -> None:
+        """Let go of a sequence that was given up; after a failure nothing of its state may be used again."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make the step that is being computed end soon, without a result."""
+        ...
+
+
+class Scheduler:
+    """Queues jobs for a `Stepper`. Public methods belong to the event loop, the others to the thread.
+
+    Args:
+        stepper: What computes; the thread owns it from now on.
+        workers: Sequences that it works on at the same time.
+        max_queue: Requests that may wait beside those that are worked on.
+        name: The thread's name.
+    """
+
+    def __init__(self, stepper: Stepper, *, workers: int, max_queue: int, name: str) -> None:
+        self._stepper = stepper
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._waiting: deque[Sequence] = deque()
+        self._waiting: deque[Sequence[Any]] = deque()
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._open = 0
-        self._most_open = kv.sequences + max_queue
-        self._workers = kv.sequences
+        self._most_open = workers + max_queue
+        self._workers = workers
         self._mean_seconds = 1.0
-        self._thread = threading.Thread(target=self._run, name="llama.cpp", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def run(self, job: Job) -> AsyncGenerator[Delta, None]:
+    async def run(self, job: Job[Any]) -> AsyncGenerator[Delta, None]:
         """Work on a job and yield its deltas; closing the iterator cancels it.
 
         Raises:
@@ -74,7 +105,7 @@ class Scheduler:
     async def close(self) -> None:
         """End the thread; jobs that are still there fail."""
         self._commands.put(self._close)
-        self._context.abort(True)
+        self._stepper.interrupt()
         await asyncio.to_thread(self._thread.join)
 
     def _reserve(self) -> None:
@@ -88,12 +119,12 @@ class Scheduler:
             )
         self._open += 1
 
-    def _cancel(self, job: Job) -> None:
+    def _cancel(self, job: Job[Any]) -> None:
         job.cancelled = True
         self._commands.put(_wake)
         working_for = self._stepper.working_for
         if working_for and all(other.cancelled for other in working_for):
-            self._context.abort(True)
+            self._stepper.interrupt()
 
     # From here on: the compute thread.
 
@@ -103,7 +134,6 @@ class Scheduler:
             self._drop_cancelled()
             self._admit()
             try:
-                self._slots.close_gap()
                 events = self._stepper.step()
             except Exception:
                 _LOG.exception("a step of the model failed")
@@ -113,7 +143,7 @@ class Scheduler:
 
     def _obey(self) -> None:
         """Carry out what the event loop wants; wait for it when there is nothing else to do."""
-        idle = not self._waiting and not self._slots.busy
+        idle = not self._waiting and not self._stepper.sequences
         with suppress(Empty):
             while True:
                 self._commands.get(block=idle)()
@@ -123,18 +153,16 @@ class Scheduler:
         self._closing = True
 
     def _drop_cancelled(self) -> None:
-        for slot in self._slots.busy:
-            if slot.sequence is not None and slot.sequence.job.cancelled:
-                self._slots.release(slot)
+        for sequence in list(self._stepper.sequences):
+            if sequence.job.cancelled:
+                self._stepper.drop(sequence, failed=False)
         if any(sequence.job.cancelled for sequence in self._waiting):
             self._waiting = deque(s for s in self._waiting if not s.job.cancelled)
 
     def _admit(self) -> None:
-        while self._waiting and self._slots.free:
-            sequence = self._waiting.popleft()
-            job = sequence.job
-            job.times.started = job.times.started or time.perf_counter()
-            self._slots.take(sequence)
+        while self._waiting and self._stepper.admit(self._waiting[0]):
+            times = self._waiting.popleft().job.times
+            times.started = times.started or time.perf_counter()
 
     def _settle(self, events: list[Event]) -> None:
         for job, item in events:
@@ -143,12 +171,10 @@ class Scheduler:
         self._send(events)
 
     def _fail_all(self, error: JanHostError) -> list[Event]:
-        jobs = dict.fromkeys(slot.sequence.job for slot in self._slots.busy if slot.sequence is not None)
-        jobs.update(dict.fromkeys(sequence.job for sequence in self._waiting))
+        jobs = dict.fromkeys(_jobs([*self._stepper.sequences, *self._waiting]))
         self._waiting.clear()
-        for slot in self._slots.busy:
-            self._slots.release(slot)
-            self._slots.forget(slot)
+        for sequence in list(self._stepper.sequences):
+            self._stepper.drop(sequence, failed=True)
         return [(job, error) for job in jobs]
 
     def _send(self, events: list[Event]) -> None:
@@ -156,6 +182,10 @@ class Scheduler:
             # The loop may be gone when the process ends: then nobody waits for these.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(_post, events)
+
+
+def _jobs(sequences: Iterable[Sequence[Any]]) -> Iterable[Job[Any]]:
+    return (sequence.job for sequence in sequences)
 
 
 def _post(events: list[Event]) -> None:

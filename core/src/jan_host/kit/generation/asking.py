@@ -1,0 +1,101 @@
+"""Requests become prompts and limits: what every local engine checks before it computes."""
+
+from collections.abc import Sequence
+from typing import Never
+
+from jan_host.contract.chat import ChatMessage, ChatRequest, TextFormat
+from jan_host.contract.completion import CompletionRequest
+from jan_host.contract.errors import ContextLengthExceededError, InvalidRequestError, UnsupportedError
+from jan_host.contract.options import GenerationOptions
+from jan_host.kit.segments import Segment
+from jan_host.kit.template import ChatTemplate
+
+
+async def chat_segments(
+    request: ChatRequest, template: ChatTemplate, system_prompt: str | None
+) -> list[Segment]:
+    """The rendered prompt of a conversation.
+
+    Args:
+        request: The conversation.
+        template: The model's.
+        system_prompt: For conversations without a system message.
+
+    Raises:
+        InvalidRequestError: The template refuses the conversation.
+    """
+    messages = request.messages
+    if system_prompt and not any(message.role in ("system", "developer") for message in messages):
+        messages = [ChatMessage(role="system", content=system_prompt), *messages]
+    return await template.render(messages, variables=request.chat_template_kwargs)
+
+
+def prompt_ids(prompt: Sequence[object]) -> list[int]:
+    """The token ids of a prompt that is no text.
+
+    Raises:
+        InvalidRequestError: It is several prompts.
+    """
+    ids = [item for item in prompt if isinstance(item, int)]
+    if len(ids) != len(prompt):
+        raise InvalidRequestError("The engine takes one prompt at a time. Send one text.", param="prompt")
+    return ids
+
+
+def token_limit(asked: int | None, default: int | None, prompt: int, context: int, *, chat: bool) -> int:
+    """How many tokens may be generated.
+
+    Args:
+        asked: ``max_tokens`` of the request, in which the model's own default is merged already.
+        default: The model's own default: a wish, which gives way where the context ends earlier.
+        prompt: Tokens of the prompt.
+        context: Tokens that prompt and answer may use together.
+        chat: Whether the prompt is a conversation, for the message.
+
+    Raises:
+        ContextLengthExceededError: Both do not fit; in OpenAI's words.
+    """
+    room = context - prompt
+    if room >= 1 and (asked is None or asked == default):
+        return room if asked is None else min(asked, room)
+    wanted = 1 if asked is None or asked == default else asked
+    if wanted <= room:
+        return wanted
+    where = "messages" if chat else "prompt"
+    raise ContextLengthExceededError(
+        f"This model's maximum context length is {context} tokens. However, you requested"
+        f" {prompt + wanted} tokens ({prompt} in the {where}, {wanted} in the completion). Please reduce"
+        f" the length of the {where} or completion.",
+        param=where,
+    )
+
+
+def refuse_structure(request: GenerationOptions, engine: str) -> None:
+    """Raise for what no local engine can do yet: nothing is ignored in silence.
+
+    Raises:
+        UnsupportedError: The request wants tools, structured output, or to fill in the middle of a text.
+    """
+    if isinstance(request, ChatRequest):
+        if request.tools and request.tool_choice != "none":
+            refuse(engine, "tools", "can't call tools", 'leave tools out, or set tool_choice to "none"')
+        if request.response_format is not None and not isinstance(request.response_format, TextFormat):
+            refuse(engine, "response_format", "answers in plain text only", "leave response_format out")
+    if isinstance(request, CompletionRequest):
+        if request.suffix:
+            refuse(engine, "suffix", "can't fill in the middle of a text", "leave suffix out")
+        if request.best_of is not None and request.best_of != (request.n or 1):
+            refuse(engine, "best_of", "does not choose among answers", "leave best_of out and use n")
+    if request.grammar is not None:
+        refuse(engine, "grammar", "can't hold to a grammar", "leave grammar out")
+    if request.regex is not None:
+        refuse(engine, "regex", "can't hold to a regular expression", "leave regex out")
+
+
+def refuse(engine: str, param: str, problem: str, cure: str) -> Never:
+    """Raise for one option.
+
+    Raises:
+        UnsupportedError: Always.
+    """
+    raise UnsupportedError(f"The {engine} engine {problem} in this version: {cure}.", param=param)
