@@ -113,7 +113,7 @@ from jan_host.contract.importer import (
 from jan_host.contract.model import Model, ModelInfo, ModelStatus, Source
 from jan_host.contract.options import GenerationOptions, StreamOptions
 from jan_host.contract.plugin import Command, EngineReport, PluginContext, PluginReport
-from jan_host.contract.unknown import Unknown, as_plain
+from jan_host.contract.unknown import Unknown, as_plain, to_json
 from jan_host.contract.vectors import (
     EmbeddingRequest,
     EmbeddingResult,
@@ -242,4 +242,5 @@ __all__ = [
     "capabilities_of",
     "hookimpl",
     "split_prompts",
+    "to_json",
 ]

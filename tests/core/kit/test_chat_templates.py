@@ -114,7 +114,7 @@ async def test_qwen25_with_tools() -> None:
     assert prompt == (
         "<|im_start|>system\nBe brief.\n\n# Tools\n\nYou may call one or more functions to assist with"
         " the user query.\n\n<tools>\n"
-        '{"function": {"name": "weather", "parameters": {"type": "object"}}, "type": "function"}'
+        '{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}'
         "\n</tools><|im_end|>\n<|im_start|>user\nWeather?<|im_end|>\n"
         '<|im_start|>assistant\n<tool_call>\n{"name": "weather", "arguments": {"city": "Zürich"}}\n'
         "</tool_call><|im_end|>\n<|im_start|>user\n<tool_response>\nsunny\n</tool_response><|im_end|>\n<|im_start|>assistant\n"

@@ -13,7 +13,7 @@ from jan_host.api.chat_answer import ChatAnswer
 from jan_host.api.chat_chunks import ChatChunks
 from jan_host.api.limits import check_chat
 from jan_host.api.operation import operation
-from jan_host.api.replies import Json
+from jan_host.api.replies import JsonStruct
 from jan_host.api.sse import EventStream, closing
 from jan_host.api.wire import ChatCompletion, ChatCompletionChunk
 from jan_host.contract.chat import ChatRequest
@@ -49,7 +49,7 @@ def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
 
         deltas = host.chat(request)
         if not request.stream:
-            return Json(await _whole(deltas, ChatAnswer(bool(request.logprobs), head)))
+            return JsonStruct(await _whole(deltas, ChatAnswer(bool(request.logprobs), head)))
         options = request.stream_options
         chunks = ChatChunks(head, include_usage=bool(options and options.include_usage))
         return EventStream(deltas, write=chunks.add, tail=chunks.end)

@@ -2,21 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import UNSET
 
-from jan_host.api.answers import Heading, check_finished
-from jan_host.api.version import FINGERPRINT
+from jan_host.api.answers import Heading
+from jan_host.api.frame import Frame
 from jan_host.api.wire import AnswerMessage, ChatChoice, ChatCompletion, ChoiceLogprobs
 from jan_host.contract.chat import FunctionCall, ToolCall
-from jan_host.contract.generation import (
-    Delta,
-    FinishReason,
-    Timings,
-    TokenLogprob,
-    ToolCallDelta,
-    Usage,
-)
+from jan_host.contract.generation import Delta, FinishReason, TokenLogprob, ToolCallDelta
+from jan_host.contract.unknown import Unknown
 
 
 @dataclass(slots=True)
@@ -24,17 +19,24 @@ class _Call:
     """A tool call that is being put together."""
 
     id: str = ""
+    type: str = "function"
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def add(self, piece: ToolCallDelta) -> None:
         self.id = piece.id or self.id
+        self.type = piece.type or self.type
+        self.extra |= piece.extra or {}
         if piece.function is not None:
             self.name += piece.function.name or ""
             self.arguments.append(piece.function.arguments or "")
 
-    def result(self) -> ToolCall:
-        return ToolCall(id=self.id, function=FunctionCall(name=self.name, arguments="".join(self.arguments)))
+    def result(self) -> ToolCall | Unknown:
+        if self.type != "function":
+            return Unknown(extra={"id": self.id, "type": self.type, **self.extra})
+        function = FunctionCall(name=self.name, arguments="".join(self.arguments))
+        return ToolCall(id=self.id, function=function, extra=self.extra or UNSET)
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class _Choice:
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: FinishReason | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    message_extra: dict[str, Any] = field(default_factory=dict)
 
     def add(self, delta: Delta) -> None:
         self.text.append(delta.text)
@@ -56,6 +60,9 @@ class _Choice:
         self.finish_reason = delta.finish_reason or self.finish_reason
         for piece in delta.tool_calls:
             self.calls.setdefault(piece.index, _Call()).add(piece)
+        if delta.extra:
+            self.extra |= delta.extra.choice
+            self.message_extra |= delta.extra.message
 
     def message(self) -> AnswerMessage:
         text, reasoning = "".join(self.text), "".join(self.reasoning)
@@ -66,6 +73,7 @@ class _Choice:
             refusal=refusal,
             reasoning_content=reasoning or UNSET,
             tool_calls=calls or UNSET,
+            extra=self.message_extra or UNSET,
         )
 
 
@@ -74,21 +82,18 @@ class ChatAnswer:
 
     Args:
         logprobs: Whether the request asked for log probabilities.
-        head: The heading; asked for at the end, when it is known which model answered.
+        head: See `Frame`.
     """
 
     def __init__(self, logprobs: bool, head: Callable[[], Heading]) -> None:
         self._logprobs = logprobs
-        self._head = head
+        self._frame = Frame(ChatCompletion, head)
         self._choices: dict[int, _Choice] = {}
-        self._usage: Usage | None = None
-        self._timings: Timings | None = None
 
     def add(self, delta: Delta) -> None:
         """Take in the next delta."""
+        self._frame.note(delta)
         self._choices.setdefault(delta.index, _Choice()).add(delta)
-        self._usage = delta.usage or self._usage
-        self._timings = delta.timings or self._timings
 
     def result(self) -> ChatCompletion:
         """The whole answer.
@@ -96,17 +101,7 @@ class ChatAnswer:
         Raises:
             EngineError: A choice was cut off.
         """
-        check_finished(index for index, choice in self._choices.items() if choice.finish_reason is None)
-        head = self._head()
-        return ChatCompletion(
-            id=head.id,
-            created=head.created,
-            model=head.model,
-            system_fingerprint=FINGERPRINT,
-            choices=[self._choice(index) for index in sorted(self._choices)],
-            usage=self._usage,
-            timings=self._timings or UNSET,
-        )
+        return self._frame.whole([self._choice(index) for index in sorted(self._choices)])
 
     def _choice(self, index: int) -> ChatChoice:
         choice = self._choices[index]
@@ -116,4 +111,5 @@ class ChatAnswer:
             message=choice.message(),
             logprobs=ChoiceLogprobs(content=choice.logprobs) if wanted else None,
             finish_reason=choice.finish_reason or "stop",
+            extra=choice.extra or UNSET,
         )

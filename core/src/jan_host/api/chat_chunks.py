@@ -1,96 +1,70 @@
 """Deltas as the chunks of a streamed chat answer."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
-from jan_host.api.answers import Heading, check_finished
-from jan_host.api.sse import DONE, data_line
-from jan_host.api.version import FINGERPRINT
+from jan_host.api.answers import Heading
+from jan_host.api.frame import Frame
 from jan_host.api.wire import ChatCompletionChunk, ChoiceLogprobs, ChunkChoice, ChunkDelta
-from jan_host.contract.generation import Delta, Timings, Usage
-
-_encode = msgspec.json.Encoder().encode
+from jan_host.contract.generation import Delta
 
 
 class ChatChunks:
     """One stream's chunks: the role first, then what each delta adds, the finish reason alone, usage.
 
     Args:
-        head: The heading; asked for at the first delta, when it is known which model answers.
-        include_usage: Whether the stream ends with a chunk of usage; then the others say ``null``.
+        head: See `Frame`.
+        include_usage: See `Frame`.
     """
 
     def __init__(self, head: Callable[[], Heading], *, include_usage: bool) -> None:
-        self._make_head = head
-        self._head: Heading | None = None
-        self._include_usage = include_usage
-        self._open: set[int] = set()
-        self._seen: set[int] = set()
-        self._usage: Usage | None = None
-        self._timings: Timings | None = None
+        self._frame = Frame(ChatCompletionChunk, head, include_usage=include_usage)
+        self.end = self._frame.end
 
     def add(self, delta: Delta) -> bytes:
         """The chunks of a delta; mostly one, none for a delta that tells nothing."""
-        self._usage = delta.usage or self._usage
-        self._timings = delta.timings or self._timings
-        return b"".join([data_line(_encode(self._chunk([choice]))) for choice in self._choices(delta)])
+        is_first = self._frame.note(delta)
+        choices = list(_choices(delta, is_first))
+        if delta.extra:
+            _add_extra(delta, choices)
+        return b"".join([self._frame.chunk(choice) for choice in choices])
 
-    def end(self) -> bytes:
-        """The end of the stream.
 
-        Raises:
-            EngineError: A choice was cut off.
-        """
-        check_finished(self._open)
-        if not self._include_usage:
-            return DONE
-        last = self._chunk([])
-        last.usage = self._usage or Usage()
-        last.timings = self._timings or UNSET
-        return data_line(_encode(last)) + DONE
-
-    def _choices(self, delta: Delta) -> Iterator[ChunkChoice]:
-        index = delta.index
-        if index not in self._seen:
-            self._seen.add(index)
-            self._open.add(index)
-            calls_first = bool(delta.tool_calls and not delta.text)
-            yield _choice(index, ChunkDelta(role="assistant", content=None if calls_first else ""))
-        if delta.text or delta.reasoning or delta.refusal or delta.tool_calls or delta.logprobs:
-            logprobs = ChoiceLogprobs(content=delta.logprobs) if delta.logprobs else None
-            piece = ChunkDelta(
-                content=delta.text or _empty_beside(delta),
-                reasoning_content=delta.reasoning or UNSET,
-                refusal=delta.refusal or UNSET,
-                tool_calls=delta.tool_calls or UNSET,
-            )
-            yield ChunkChoice(index=index, delta=piece, logprobs=logprobs, finish_reason=None)
-        if delta.finish_reason is not None:
-            self._open.discard(index)
-            yield ChunkChoice(
-                index=index, delta=ChunkDelta(), logprobs=None, finish_reason=delta.finish_reason
-            )
-
-    def _chunk(self, choices: list[ChunkChoice]) -> ChatCompletionChunk:
-        if self._head is None:
-            self._head = self._make_head()
-        head = self._head
-        return ChatCompletionChunk(
-            id=head.id,
-            created=head.created,
-            model=head.model,
-            system_fingerprint=FINGERPRINT,
-            choices=choices,
-            usage=None if self._include_usage else UNSET,
+def _choices(delta: Delta, is_first: bool) -> Iterator[ChunkChoice]:
+    if is_first:
+        calls_first = bool(delta.tool_calls and not delta.text)
+        yield _choice(delta, ChunkDelta(role="assistant", content=None if calls_first else ""))
+    if delta.text or delta.reasoning or delta.refusal or delta.tool_calls or delta.logprobs:
+        piece = ChunkDelta(
+            content=delta.text or _empty_beside(delta),
+            reasoning_content=delta.reasoning or UNSET,
+            refusal=delta.refusal or UNSET,
+            tool_calls=delta.tool_calls or UNSET,
         )
+        yield _choice(
+            delta, piece, logprobs=ChoiceLogprobs(content=delta.logprobs) if delta.logprobs else None
+        )
+    if delta.finish_reason is not None:
+        yield _choice(delta, ChunkDelta(), finish_reason=delta.finish_reason)
 
 
-def _choice(index: int, delta: ChunkDelta) -> ChunkChoice:
-    return ChunkChoice(index=index, delta=delta, logprobs=None, finish_reason=None)
+def _choice(delta: Delta, piece: ChunkDelta, logprobs: Any = None, finish_reason: Any = None) -> ChunkChoice:
+    return ChunkChoice(index=delta.index, delta=piece, logprobs=logprobs, finish_reason=finish_reason)
 
 
 def _empty_beside(delta: Delta) -> str | UnsetType:
     """Log probabilities of a token whose text is still held back need a content to stand beside."""
     return "" if delta.logprobs and not (delta.reasoning or delta.tool_calls) else UNSET
+
+
+def _add_extra(delta: Delta, choices: list[ChunkChoice]) -> None:
+    """Put what nobody named on the last of a delta's chunks, and make one for it where there is none."""
+    extra = delta.extra
+    if not extra or not (extra.choice or extra.message or extra.answer):
+        return
+    if not choices:
+        choices.append(_choice(delta, ChunkDelta()))
+    choices[-1].extra = extra.choice or UNSET
+    choices[-1].delta.extra = extra.message or UNSET

@@ -2,63 +2,39 @@
 
 from collections.abc import Callable, Sequence
 
-import msgspec
 from msgspec import UNSET
 
-from jan_host.api.answers import Heading, check_finished
-from jan_host.api.sse import DONE, data_line
-from jan_host.api.version import FINGERPRINT
+from jan_host.api.answers import Heading
+from jan_host.api.frame import Frame
 from jan_host.api.wire import Completion, CompletionChoice, CompletionLogprobs
-from jan_host.contract.generation import Delta, Timings, TokenLogprob, Usage
-
-_encode = msgspec.json.Encoder().encode
+from jan_host.contract.generation import Delta, TokenLogprob
 
 
 class CompletionPieces:
     """Takes in the deltas of one generation.
 
     Args:
-        head: The heading; asked for at the first delta, when it is known which model answers.
-        include_usage: Whether a stream ends with a chunk of usage; then the others say ``null``.
+        head: See `Frame`.
+        include_usage: See `Frame`.
     """
 
     def __init__(self, head: Callable[[], Heading], *, include_usage: bool) -> None:
-        self._make_head = head
-        self._head: Heading | None = None
-        self._include_usage = include_usage
+        self._frame = Frame(Completion, head, include_usage=include_usage)
+        self.end = self._frame.end
         self._kept: dict[int, list[Delta]] = {}
-        self._open: dict[int, int] = {}
         self._offsets: dict[int, int] = {}
-        self._usage: Usage | None = None
-        self._timings: Timings | None = None
 
     def add(self, delta: Delta) -> bytes:
         """The chunk of a delta; nothing for one that tells nothing."""
-        choice = self._choice(delta)
-        if not (delta.text or delta.logprobs or delta.finish_reason):
+        self._frame.note(delta)
+        if not (delta.text or delta.logprobs or delta.finish_reason or delta.extra):
             return b""
-        chunk = self._completion([choice])
-        chunk.usage = None if self._include_usage else UNSET
-        return data_line(_encode(chunk))
-
-    def end(self) -> bytes:
-        """The end of a stream.
-
-        Raises:
-            EngineError: A choice was cut off.
-        """
-        check_finished(self._open)
-        if not self._include_usage:
-            return DONE
-        last = self._completion([])
-        last.usage = self._usage or Usage()
-        last.timings = self._timings or UNSET
-        return data_line(_encode(last)) + DONE
+        return self._frame.chunk(self._choice(delta))
 
     def keep(self, delta: Delta) -> None:
         """Take in a delta for `whole`."""
+        self._frame.note(delta)
         self._kept.setdefault(delta.index, []).append(delta)
-        self._note(delta)
 
     def whole(self) -> Completion:
         """All that was kept.
@@ -66,52 +42,33 @@ class CompletionPieces:
         Raises:
             EngineError: A choice was cut off.
         """
-        check_finished(self._open)
-        whole = self._completion([self._joined(index) for index in sorted(self._kept)])
-        whole.usage = self._usage
-        whole.timings = self._timings or UNSET
-        return whole
+        return self._frame.whole([self._joined(index) for index in sorted(self._kept)])
 
     def _joined(self, index: int) -> CompletionChoice:
         deltas = self._kept[index]
         logprobs = [item for delta in deltas for item in delta.logprobs]
         reasons = [delta.finish_reason for delta in deltas if delta.finish_reason is not None]
+        extras = [delta.extra.choice for delta in deltas if delta.extra]
         return CompletionChoice(
             index=index,
             text="".join([delta.text for delta in deltas]),
             logprobs=_older_shape(logprobs, 0),
-            finish_reason=reasons[-1],
+            finish_reason=reasons[-1] if reasons else None,
+            extra={name: value for extra in extras for name, value in extra.items()} or UNSET,
         )
 
-    def _note(self, delta: Delta) -> None:
-        self._usage = delta.usage or self._usage
-        self._timings = delta.timings or self._timings
-        if delta.finish_reason is None:
-            self._open[delta.index] = delta.index
-        else:
-            self._open.pop(delta.index, None)
-
     def _choice(self, delta: Delta) -> CompletionChoice:
-        self._note(delta)
-        offset = self._offsets.get(delta.index, 0)
-        self._offsets[delta.index] = offset + sum(len(item.token) for item in delta.logprobs)
+        logprobs = None
+        if delta.logprobs:
+            offset = self._offsets.get(delta.index, 0)
+            self._offsets[delta.index] = offset + sum(len(item.token) for item in delta.logprobs)
+            logprobs = _older_shape(delta.logprobs, offset)
         return CompletionChoice(
             index=delta.index,
             text=delta.text,
-            logprobs=_older_shape(delta.logprobs, offset),
+            logprobs=logprobs,
             finish_reason=delta.finish_reason,
-        )
-
-    def _completion(self, choices: list[CompletionChoice]) -> Completion:
-        if self._head is None:
-            self._head = self._make_head()
-        head = self._head
-        return Completion(
-            id=head.id,
-            created=head.created,
-            model=head.model,
-            system_fingerprint=FINGERPRINT,
-            choices=choices,
+            extra=(delta.extra and delta.extra.choice) or UNSET,
         )
 
 

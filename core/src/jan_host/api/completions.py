@@ -12,7 +12,7 @@ from jan_host.api.answers import Heading, heading, model_name, plain_id
 from jan_host.api.completion_pieces import CompletionPieces
 from jan_host.api.limits import check_completion
 from jan_host.api.operation import operation
-from jan_host.api.replies import Json
+from jan_host.api.replies import JsonStruct
 from jan_host.api.sse import EventStream, closing
 from jan_host.api.wire import Completion
 from jan_host.contract.completion import CompletionRequest
@@ -45,7 +45,7 @@ def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
         pieces = CompletionPieces(head, include_usage=bool(options and options.include_usage))
         deltas = host.complete(request)
         if not request.stream:
-            return Json(await _whole(deltas, pieces))
+            return JsonStruct(await _whole(deltas, pieces))
         return EventStream(deltas, write=pieces.add, tail=pieces.end)
 
     return [create_completion]

@@ -7,10 +7,8 @@ import msgspec
 from litestar import Request
 
 from jan_host.api.errors import invalid_field
-from jan_host.contract.errors import InvalidRequestError, ValidationError
-
-KEPT = "$extra"
-"""The wire name of the field that keeps unknown fields. It is the host's own: a client can't set it."""
+from jan_host.api.unknown import keep_all, keeps, with_stand_ins
+from jan_host.contract.errors import InvalidRequestError
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -29,35 +27,29 @@ class JsonRequest(Request[Any, Any, Any]):
 
 def decode(body: bytes, target: Any) -> Any:
     """Decode a JSON body into `target`; see `JsonRequest.json`."""
-    decoder, fields = _decoder(target)
     try:
-        data = decoder.decode(body)
-        if fields is not None:
-            data.extra = _unknown(body, fields)
+        return _decoded(body, target)
     except msgspec.ValidationError as error:
         raise invalid_field(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequestError(f"The body is not JSON in UTF-8: {error}.") from None
     except RecursionError:
         raise InvalidRequestError("The body is nested too deep.") from None
+
+
+def _decoded(body: bytes, target: Any) -> Any:
+    decoder = _decoder(target)
+    if not keeps(target):
+        return decoder.decode(body)
+    try:
+        data = decoder.decode(body)
+    except msgspec.ValidationError:
+        # Its forms are looked at only now, since nearly every body has none but known ones.
+        data = decoder.decode(with_stand_ins(body, target))
+    keep_all(body, data)
     return data
 
 
 @lru_cache(maxsize=256)
-def _decoder(target: Any) -> tuple[msgspec.json.Decoder[Any], frozenset[str] | None]:
-    """The decoder of a type, and its fields' wire names when it keeps unknown ones."""
-    decoder = msgspec.json.Decoder(target)
-    names: tuple[str, ...] = getattr(target, "__struct_encode_fields__", ())
-    return decoder, frozenset(names) if KEPT in names else None
-
-
-_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def _unknown(body: bytes, fields: frozenset[str]) -> dict[str, Any]:
-    raw = _raw_fields.decode(body)
-    if KEPT in raw:
-        raise ValidationError(
-            f"There is no field {KEPT!r}. Write fields of your own at the top level.", param=KEPT
-        )
-    return {name: msgspec.json.decode(value) for name, value in raw.items() if name not in fields}
+def _decoder(target: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(target)

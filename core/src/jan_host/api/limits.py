@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from jan_host.config import ServerConfig
-from jan_host.contract.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat, NamedToolChoice
+from jan_host.contract.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat, NamedToolChoice, Tool
 from jan_host.contract.completion import CompletionRequest, split_prompts
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
@@ -77,7 +77,7 @@ def _check_tools(request: ChatRequest, config: ServerConfig) -> None:
     if not tools:
         raise InvalidRequestError("tool_choice needs tools to choose from.", param="tool_choice")
     if isinstance(choice, NamedToolChoice) and choice.function.name not in {
-        tool.function.name for tool in tools
+        tool.function.name for tool in tools if isinstance(tool, Tool)
     }:
         raise InvalidRequestError(
             f"tool_choice names {choice.function.name!r}, which is none of the tools.", param="tool_choice"

@@ -15,10 +15,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from jan_host.api.auth import PUBLIC_PATHS
-from jan_host.api.decoding import KEPT
 from jan_host.api.errors import ErrorResponse
 from jan_host.api.operation import ANSWER, EVENTS
 from jan_host.api.version import VERSION
+from jan_host.contract.unknown import KEPT, OTHER
 from jan_host.host import JanHost
 
 REF = "#/components/schemas/{name}"
@@ -176,13 +176,25 @@ def _schema_hook(kind: type) -> Document:
 
 
 def _tidied(schema: Document) -> Document:
-    """Our types' docstrings without indentation, and `$extra` as what it means: any other field."""
+    """Our types' docstrings without indentation, and what stands for the unknown as what it means."""
     if "description" in schema:
         schema["description"] = inspect.cleandoc(schema["description"])
     properties = schema.get("properties", {})
     if properties.pop(KEPT, None) is not None:
         schema["additionalProperties"] = True
-    return schema
+    tidied: Document = _without_stand_ins(schema)
+    return tidied
+
+
+def _without_stand_ins(value: Any) -> Any:
+    """A schema in which an `Unknown` has a ``type``, and not the one that it has inside the host."""
+    if isinstance(value, list):
+        return [_without_stand_ins(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value == {"enum": [OTHER]}:
+        return {"type": "string"}
+    return {name: _without_stand_ins(item) for name, item in value.items() if name != OTHER}
 
 
 def _with_seed_names(document: Document) -> Document:

@@ -9,6 +9,7 @@ from litestar.types import Receive, Scope, Send
 
 from jan_host.api.sse import EventStream, header_pairs
 from jan_host.contract.extra import Reply
+from jan_host.contract.unknown import to_json
 
 
 def encode(content: Any) -> bytes:
@@ -30,6 +31,17 @@ class Json:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         await send_whole(send, self._body, "application/json", self._status)
+
+
+class JsonStruct:
+    """An answer of JSON from a Struct, whose unknown fields stand beside the others."""
+
+    def __init__(self, content: msgspec.Struct) -> None:
+        self._body = to_json(content)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send_whole(send, self._body, "application/json")
 
 
 class PluginAnswer:

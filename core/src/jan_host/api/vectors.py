@@ -8,13 +8,16 @@ import msgspec
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
+from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
 from jan_host.api.answers import model_name, plain_id
 from jan_host.api.operation import operation
+from jan_host.api.replies import JsonStruct
 from jan_host.contract.completion import split_prompts
 from jan_host.contract.errors import EngineError
 from jan_host.contract.generation import Usage
+from jan_host.contract.unknown import Open
 from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
 from jan_host.host import JanHost
 
@@ -28,14 +31,14 @@ class Embedding(msgspec.Struct, kw_only=True):
     """Numbers, or base64 of little-endian 32-bit floats when the request asked for it."""
 
 
-class EmbeddingUsage(msgspec.Struct, kw_only=True):
+class EmbeddingUsage(Open, kw_only=True):
     """Tokens that were read."""
 
     prompt_tokens: int
     total_tokens: int
 
 
-class EmbeddingList(msgspec.Struct, kw_only=True):
+class EmbeddingList(Open, kw_only=True):
     """The answer to ``POST /v1/embeddings``."""
 
     object: Literal["list"] = "list"
@@ -53,7 +56,7 @@ class RankedDocument(msgspec.Struct, kw_only=True):
     document: dict[str, Any] | UnsetType = UNSET
 
 
-class RerankResponse(msgspec.Struct, kw_only=True):
+class RerankResponse(Open, kw_only=True):
     """The answer to ``POST /v1/rerank``: the most relevant document first."""
 
     object: Literal["list"] = "list"
@@ -65,22 +68,28 @@ class RerankResponse(msgspec.Struct, kw_only=True):
 def vector_routes(host: JanHost) -> list[HTTPRouteHandler]:
     """The embedding and rerank routes over a host."""
 
-    @post("/embeddings", **operation("create_embedding", "Create embeddings", "Embeddings"))
-    async def create_embedding(data: JSONBody[EmbeddingRequest]) -> EmbeddingList:
+    @post(
+        "/embeddings",
+        **operation("create_embedding", "Create embeddings", "Embeddings", answer=EmbeddingList),
+    )
+    async def create_embedding(data: JSONBody[EmbeddingRequest]) -> ASGIApp:
         """Turn texts into vectors."""
         texts = split_prompts(data.input, "input")
         request = msgspec.structs.replace(data, model=plain_id(data.model))
         result = await host.embed(request)
         _check_count("vectors", len(result.embeddings), len(texts))
-        return _embedding_list(result, request, model_name(host, request.model))
+        return JsonStruct(_embedding_list(result, request, model_name(host, request.model)))
 
-    @post("/rerank", **operation("create_rerank", "Sort documents by relevance", "Rerank"))
-    async def create_rerank(data: JSONBody[RerankRequest]) -> RerankResponse:
+    @post(
+        "/rerank",
+        **operation("create_rerank", "Sort documents by relevance", "Rerank", answer=RerankResponse),
+    )
+    async def create_rerank(data: JSONBody[RerankRequest]) -> ASGIApp:
         """Score documents against a query; the most relevant comes first."""
         request = msgspec.structs.replace(data, model=plain_id(data.model))
         result = await host.rerank(request)
         _check_count("scores", len(result.scores), len(request.documents))
-        return _rerank_response(result, request, model_name(host, request.model))
+        return JsonStruct(_rerank_response(result, request, model_name(host, request.model)))
 
     return [create_embedding, create_rerank]
 
@@ -96,7 +105,9 @@ def _embedding_list(result: EmbeddingResult, request: EmbeddingRequest, model: s
         usage=EmbeddingUsage(
             prompt_tokens=result.usage.prompt_tokens,
             total_tokens=result.usage.total_tokens or result.usage.prompt_tokens,
+            extra=result.usage.extra,
         ),
+        extra=result.extra,
     )
 
 
@@ -117,6 +128,7 @@ def _rerank_response(result: RerankResult, request: RerankRequest, model: str) -
             for index in order[: request.top_n]
         ],
         usage=result.usage,
+        extra=result.extra,
     )
 
 

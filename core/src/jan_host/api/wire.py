@@ -1,4 +1,7 @@
-"""What the generating routes answer, in OpenAI's shapes. `timings` and `reasoning_content` are additions."""
+"""What the generating routes answer, in OpenAI's shapes. `timings` and `reasoning_content` are additions.
+
+What an upstream says beyond them stands beside them, see `jan_host.contract.unknown`.
+"""
 
 from typing import Literal
 
@@ -7,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from jan_host.contract.chat import ToolCall
 from jan_host.contract.generation import FinishReason, Timings, TokenLogprob, ToolCallDelta, Usage
+from jan_host.contract.unknown import Open, Unknown
 
 
 class ChoiceLogprobs(msgspec.Struct, kw_only=True):
@@ -16,17 +20,17 @@ class ChoiceLogprobs(msgspec.Struct, kw_only=True):
     refusal: list[TokenLogprob] | None = None
 
 
-class AnswerMessage(msgspec.Struct, kw_only=True):
+class AnswerMessage(Open, kw_only=True):
     """What the assistant said."""
 
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: str | None = None
     reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[ToolCall] | UnsetType = UNSET
+    tool_calls: list[ToolCall | Unknown] | UnsetType = UNSET
 
 
-class ChatChoice(msgspec.Struct, kw_only=True):
+class ChatChoice(Open, kw_only=True):
     """One of the answers."""
 
     index: int
@@ -35,7 +39,7 @@ class ChatChoice(msgspec.Struct, kw_only=True):
     finish_reason: FinishReason
 
 
-class ChatCompletion(msgspec.Struct, kw_only=True):
+class ChatCompletion(Open, kw_only=True):
     """A whole answer to ``POST /v1/chat/completions``."""
 
     id: str
@@ -48,7 +52,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
     timings: Timings | UnsetType = UNSET
 
 
-class ChunkDelta(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ChunkDelta(Open, kw_only=True, omit_defaults=True):
     """What a chunk adds to a message."""
 
     role: Literal["assistant"] | UnsetType = UNSET
@@ -58,7 +62,7 @@ class ChunkDelta(msgspec.Struct, kw_only=True, omit_defaults=True):
     tool_calls: list[ToolCallDelta] | UnsetType = UNSET
 
 
-class ChunkChoice(msgspec.Struct, kw_only=True):
+class ChunkChoice(Open, kw_only=True):
     """What a chunk adds to one of the answers."""
 
     index: int
@@ -67,7 +71,7 @@ class ChunkChoice(msgspec.Struct, kw_only=True):
     finish_reason: FinishReason | None
 
 
-class ChatCompletionChunk(msgspec.Struct, kw_only=True):
+class ChatCompletionChunk(Open, kw_only=True):
     """A piece of a streamed answer to ``POST /v1/chat/completions``."""
 
     id: str
@@ -90,7 +94,7 @@ class CompletionLogprobs(msgspec.Struct, kw_only=True):
     """Where each token begins in the text, in characters."""
 
 
-class CompletionChoice(msgspec.Struct, kw_only=True):
+class CompletionChoice(Open, kw_only=True):
     """One of the texts, or the next piece of it."""
 
     index: int
@@ -99,7 +103,7 @@ class CompletionChoice(msgspec.Struct, kw_only=True):
     finish_reason: FinishReason | None
 
 
-class Completion(msgspec.Struct, kw_only=True):
+class Completion(Open, kw_only=True):
     """An answer to ``POST /v1/completions``: whole, or a piece of a stream."""
 
     id: str

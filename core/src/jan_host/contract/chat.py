@@ -2,83 +2,82 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 
 from jan_host.contract.options import Count, GenerationOptions
+from jan_host.contract.unknown import Open, Unknown
 
 ToolName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.:-]{1,128}$")]
 
 
-class TextPart(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="text"):
+class TextPart(Open, kw_only=True, omit_defaults=True, tag_field="type", tag="text"):
     """A piece of text in a message."""
 
     text: str
 
 
-class RefusalPart(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="refusal"):
+class RefusalPart(Open, kw_only=True, omit_defaults=True, tag_field="type", tag="refusal"):
     """A refusal that the assistant gave before."""
 
     refusal: str
 
 
-class ImageURL(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ImageURL(Open, kw_only=True, omit_defaults=True):
     """Where an image is: a data URL, or an address when the operator allows fetching."""
 
     url: str
     detail: str | None = None
 
 
-class ImagePart(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="image_url"):
+class ImagePart(Open, kw_only=True, omit_defaults=True, tag_field="type", tag="image_url"):
     """An image in a message."""
 
     image_url: ImageURL
 
 
-class InputAudio(msgspec.Struct, kw_only=True, omit_defaults=True):
+class InputAudio(Open, kw_only=True, omit_defaults=True):
     """Sound as base64."""
 
     data: str
     format: str
 
 
-class AudioPart(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="input_audio"):
+class AudioPart(Open, kw_only=True, omit_defaults=True, tag_field="type", tag="input_audio"):
     """Sound in a message."""
 
     input_audio: InputAudio
 
 
-class FilePart(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="file"):
+class FilePart(Open, kw_only=True, omit_defaults=True, tag_field="type", tag="file"):
     """A file in a message."""
 
     file: dict[str, Any]
 
 
-ContentPart = TextPart | ImagePart | RefusalPart | AudioPart | FilePart
+ContentPart = TextPart | ImagePart | RefusalPart | AudioPart | FilePart | Unknown
 
 
-class FunctionCall(msgspec.Struct, kw_only=True, omit_defaults=True):
+class FunctionCall(Open, kw_only=True):
     """The function that a tool call names; `arguments` is JSON as text."""
 
     name: str
     arguments: str = "{}"
 
 
-class ToolCall(msgspec.Struct, kw_only=True):
+class ToolCall(Open, kw_only=True, tag_field="type", tag="function"):
     """A call of a tool that the assistant made."""
 
     id: str
     function: FunctionCall
-    type: Literal["function"] = "function"
 
 
-class ChatMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ChatMessage(Open, kw_only=True, omit_defaults=True):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[ContentPart] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[ToolCall | Unknown] | None = None
     tool_call_id: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
@@ -90,7 +89,7 @@ class ChatMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
         return "".join(part.text for part in self.content or [] if isinstance(part, TextPart))
 
 
-class FunctionDefinition(msgspec.Struct, kw_only=True, omit_defaults=True):
+class FunctionDefinition(Open, kw_only=True, omit_defaults=True):
     """A function that the model may call; `parameters` is a JSON schema."""
 
     name: ToolName
@@ -99,37 +98,35 @@ class FunctionDefinition(msgspec.Struct, kw_only=True, omit_defaults=True):
     strict: bool | None = None
 
 
-class Tool(msgspec.Struct, kw_only=True):
+class Tool(Open, kw_only=True, tag_field="type", tag="function"):
     """A tool that the model may use."""
 
     function: FunctionDefinition
-    type: Literal["function"] = "function"
 
 
-class NamedFunction(msgspec.Struct, kw_only=True):
+class NamedFunction(Open, kw_only=True):
     """The name in a `NamedToolChoice`."""
 
     name: str
 
 
-class NamedToolChoice(msgspec.Struct, kw_only=True):
+class NamedToolChoice(Open, kw_only=True, tag_field="type", tag="function"):
     """``tool_choice`` that demands one certain function."""
 
     function: NamedFunction
-    type: Literal["function"] = "function"
 
 
-class TextFormat(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
+class TextFormat(Open, kw_only=True, tag_field="type", tag="text"):
     """``response_format``: any text."""
 
 
-class JsonObjectFormat(msgspec.Struct, kw_only=True, tag_field="type", tag="json_object", omit_defaults=True):
+class JsonObjectFormat(Open, kw_only=True, tag_field="type", tag="json_object", omit_defaults=True):
     """``response_format``: a JSON object; `schema` is an addition of local servers."""
 
     schema: dict[str, Any] | None = None
 
 
-class JsonSchema(msgspec.Struct, kw_only=True, omit_defaults=True):
+class JsonSchema(Open, kw_only=True, omit_defaults=True):
     """A named JSON schema."""
 
     name: str
@@ -138,13 +135,13 @@ class JsonSchema(msgspec.Struct, kw_only=True, omit_defaults=True):
     strict: bool | None = None
 
 
-class JsonSchemaFormat(msgspec.Struct, kw_only=True, tag_field="type", tag="json_schema"):
+class JsonSchemaFormat(Open, kw_only=True, tag_field="type", tag="json_schema"):
     """``response_format``: JSON that matches a schema."""
 
     json_schema: JsonSchema
 
 
-ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat
+ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat | Unknown
 
 
 class ChatRequest(GenerationOptions, kw_only=True, omit_defaults=True):
@@ -154,8 +151,8 @@ class ChatRequest(GenerationOptions, kw_only=True, omit_defaults=True):
     max_completion_tokens: Count | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    tools: list[Tool] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedToolChoice | None = None
+    tools: list[Tool | Unknown] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedToolChoice | Unknown | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     reasoning_effort: str | None = None

@@ -1,25 +1,29 @@
 """What a generation yields: deltas, and at the end of each choice its finish reason and figures."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from jan_host.contract.unknown import Open
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 
-class FunctionCallDelta(msgspec.Struct, kw_only=True, omit_defaults=True):
+class FunctionCallDelta(Open, kw_only=True, omit_defaults=True):
     """A piece of a function call; `arguments` is the next part of the JSON text."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCallDelta(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ToolCallDelta(Open, kw_only=True, omit_defaults=True):
     """A piece of a tool call; pieces with the same `index` belong together."""
 
     index: int
     id: str | None = None
-    type: Literal["function"] | None = None
+    type: str | None = None
+    """``function``; of any other type, the call is in `extra`."""
     function: FunctionCallDelta | None = None
 
 
@@ -42,19 +46,19 @@ class TokenLogprob(msgspec.Struct, kw_only=True):
     top_logprobs: list[TopLogprob] = []
 
 
-class PromptTokensDetails(msgspec.Struct, kw_only=True):
+class PromptTokensDetails(Open, kw_only=True):
     """Where the tokens of the prompt came from."""
 
     cached_tokens: int = 0
 
 
-class CompletionTokensDetails(msgspec.Struct, kw_only=True):
+class CompletionTokensDetails(Open, kw_only=True):
     """What the generated tokens were spent on."""
 
     reasoning_tokens: int = 0
 
 
-class Usage(msgspec.Struct, kw_only=True):
+class Usage(Open, kw_only=True):
     """Counts of tokens, over all choices of a request."""
 
     prompt_tokens: int = 0
@@ -78,6 +82,20 @@ class Timings(msgspec.Struct, kw_only=True):
     cache_n: int = 0
 
 
+class AnswerExtra(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Fields of an answer that no type names, by where they stand in OpenAI's shape.
+
+    Where an answer is put together, a later value takes the place of an earlier one.
+    """
+
+    answer: dict[str, Any] = {}
+    """Beside ``choices``. In a stream, they stay for all chunks that follow."""
+    choice: dict[str, Any] = {}
+    """Beside ``finish_reason``."""
+    message: dict[str, Any] = {}
+    """Beside ``content``."""
+
+
 class Delta(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The next piece of one choice of a generation.
 
@@ -95,3 +113,5 @@ class Delta(msgspec.Struct, kw_only=True, omit_defaults=True):
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     timings: Timings | None = None
+    extra: AnswerExtra | UnsetType = UNSET
+    """What a remote engine's upstream says beyond this."""

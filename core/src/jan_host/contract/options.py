@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from jan_host.contract.unknown import KEPT, Open
+
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -18,7 +20,7 @@ Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 
 
-class StreamOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
+class StreamOptions(Open, kw_only=True, omit_defaults=True):
     """OpenAI's ``stream_options``."""
 
     include_usage: bool | None = None
@@ -77,7 +79,7 @@ class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     regex: str | None = None
     """A regular expression that the text must match."""
 
-    extra: dict[str, Any] = msgspec.field(name="$extra", default_factory=dict)
+    extra: dict[str, Any] = msgspec.field(name=KEPT, default_factory=dict)
     """What the client sent and no field names: a remote engine passes it on."""
 
     def stops(self) -> list[str]:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from jan_host.contract.completion import Prompts
 from jan_host.contract.generation import Usage
+from jan_host.contract.unknown import KEPT, Open
 
 
 class EmbeddingRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -19,11 +20,11 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     user: str | None = None
     truncate: bool | None = None
     """Cut inputs that are too long instead of refusing them."""
-    extra: dict[str, Any] = msgspec.field(name="$extra", default_factory=dict)
+    extra: dict[str, Any] = msgspec.field(name=KEPT, default_factory=dict)
 
 
-class EmbeddingResult(msgspec.Struct, kw_only=True):
-    """One vector for each input, in the inputs' order."""
+class EmbeddingResult(Open, kw_only=True):
+    """One vector for each input, in the inputs' order; `extra` goes beside them in the answer."""
 
     embeddings: list[list[float]]
     usage: Usage
@@ -37,11 +38,11 @@ class RerankRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None
     top_n: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     return_documents: bool | None = None
-    extra: dict[str, Any] = msgspec.field(name="$extra", default_factory=dict)
+    extra: dict[str, Any] = msgspec.field(name=KEPT, default_factory=dict)
 
 
-class RerankResult(msgspec.Struct, kw_only=True):
-    """A relevance score for each document, in the documents' order; higher is better."""
+class RerankResult(Open, kw_only=True):
+    """A relevance score for each document, in the documents' order, higher is better; `extra` as above."""
 
     scores: list[float]
     usage: Usage

@@ -1,15 +1,18 @@
 """What no engine on this machine can do, told before a request reaches one.
 
 Fields that `ChatRequest` does not have are kept for remote engines. Most of them change nothing in
-an answer (``metadata``, ``store``, ``service_tier``); those that would must not be ignored silently.
+an answer (``metadata``, ``store``, ``service_tier``); those that would must not be ignored silently,
+and neither must a part, tool or format of an unknown kind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from jan_host.contract.chat import ChatRequest
 from jan_host.contract.engine import Engine
 from jan_host.contract.errors import UnsupportedError
 from jan_host.contract.options import GenerationOptions
+from jan_host.contract.unknown import Unknown
 
 BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "functions": (bool, "Send them as tools, which took their place."),
@@ -38,3 +41,25 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
     for name, (asks, cure) in BEYOND.items():
         if asks(request.extra.get(name)):
             raise UnsupportedError(f"Models on this machine can't do {name}. {cure}", param=name)
+    if isinstance(request, ChatRequest):
+        for place, value in _forms(request):
+            if isinstance(value, Unknown):
+                raise UnsupportedError(
+                    f"Models on this machine can't take the type {value.kind[:100]!r} of {place}. Leave it"
+                    " out, or use a model that can.",
+                    param=place,
+                )
+
+
+def _forms(request: ChatRequest) -> Iterator[tuple[str, object]]:
+    """All that may be of an unknown kind, with the field that it stands in."""
+    yield "response_format", request.response_format
+    yield "tool_choice", request.tool_choice
+    for place, tool in enumerate(request.tools or ()):
+        yield f"tools[{place}]", tool
+    for number, message in enumerate(request.messages):
+        if isinstance(message.content, list):
+            for place, part in enumerate(message.content):
+                yield f"messages[{number}].content[{place}]", part
+        for place, call in enumerate(message.tool_calls or ()):
+            yield f"messages[{number}].tool_calls[{place}]", call

@@ -9,6 +9,7 @@ import msgspec
 
 from jan_host.contract.chat import ChatMessage, Tool
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
+from jan_host.contract.unknown import as_plain
 
 Message = dict[str, Any]
 
@@ -40,7 +41,7 @@ def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]], habits: Ha
 
 
 def _message(given: ChatMessage | Mapping[str, Any], index: int, habits: Habits) -> Message:
-    fields = msgspec.to_builtins(given) if isinstance(given, msgspec.Struct) else given
+    fields = as_plain(given, unknown=False) if isinstance(given, msgspec.Struct) else given
     message = {key: value for key, value in fields.items() if value is not None}
     role = message.get("role")
     if not isinstance(role, str):
@@ -73,7 +74,7 @@ def _text(content: Any, index: int) -> str:
 
 def plain_tools(tools: Sequence[Tool | Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
     """The tools as plain dicts, and ``None`` when there are none."""
-    return [msgspec.to_builtins(tool) for tool in tools] if tools else None
+    return [as_plain(tool, unknown=False) for tool in tools] if tools else None
 
 
 def shaped(messages: Sequence[Message], habits: Habits) -> Sequence[Message]:
