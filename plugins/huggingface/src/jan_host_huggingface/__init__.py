@@ -1,11 +1,17 @@
-"""Importers of jan-host for model hubs: not built yet, so this plugin adds no importer."""
+"""The importers of jan-host for model hubs that speak Hugging Face's API: default, thebloke, janhq."""
 
 from collections.abc import Iterable
 
-from jan_host import Importer, hookimpl
+from jan_host import Importer, PluginContext, hookimpl
+
+from jan_host_huggingface.importers import DefaultImporter, JanHQImporter, TheBlokeImporter
+from jan_host_huggingface.settings import Settings
+
+__all__ = ["Settings", "jan_importers"]
 
 
 @hookimpl
-def jan_importers() -> Iterable[Importer]:
-    """No importer yet; see the README for what will come."""
-    return ()
+def jan_importers(context: PluginContext) -> Iterable[Importer]:
+    """The importers ``default``, ``thebloke`` and ``janhq``."""
+    settings = context.settings
+    return [TheBlokeImporter(settings), JanHQImporter(settings), DefaultImporter(settings)]
