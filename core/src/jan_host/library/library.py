@@ -14,7 +14,7 @@ from jan_host.library.documents import MODEL_FILE
 from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry
 from jan_host.library.ids import check_id, path_for
-from jan_host.library.layers import read_defaults
+from jan_host.library.layers import EngineDefaults
 from jan_host.library.unique import by_id
 from jan_host.library.write import write_model
 
@@ -39,8 +39,8 @@ class Library:
     ) -> None:
         self._models_folder = models_folder.absolute()
         self._folders = [folder.absolute() for folder in folders]
-        self._engines_folder = engines_folder.absolute()
         self._engines = Engines(engines)
+        self._defaults = EngineDefaults(engines_folder.absolute(), self._engines)
         self._branches = Branches(self._models_folder, self._folders, self._engines)
         self._by_id: dict[str, Entry] = {}
         self._entries: Sequence[Entry] = []
@@ -134,7 +134,7 @@ class Library:
         Raises:
             ConfigError: The file can't be read; says why.
         """
-        return read_defaults(self._engines_folder, engine_name, self._engines.get(engine_name))
+        return self._defaults.get(engine_name)
 
     def _file_for(self, model_id: str, folder: Path | None) -> Path:
         entry = self._by_id.get(model_id)
