@@ -38,6 +38,8 @@ class RerankRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None
     top_n: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     return_documents: bool | None = None
+    truncate: bool | None = None
+    """Cut a query with a document that are too long together, instead of refusing them."""
     extra: dict[str, Any] = msgspec.field(name=KEPT, default_factory=dict)
 
 

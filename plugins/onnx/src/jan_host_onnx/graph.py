@@ -53,6 +53,8 @@ class Graph:
     data_files: dict[str, int] = field(default_factory=dict)
     """Files that hold weights, as the graph names them, and how many bytes each must have."""
     metadata: dict[str, str] = field(default_factory=dict)
+    positions: int | None = None
+    """How many positions its table has; ``None`` when it has no table by that name."""
     opset: int = 0
     """The version of the standard operators."""
     ir_version: int = 0
@@ -160,14 +162,19 @@ def _read_tensor(message: Message, graph: Graph) -> str:
     """Note the file that holds a tensor's numbers, if another does; gives the tensor's name."""
     name = ""
     told: dict[str, str] = {}
+    dimensions: list[int] = []
     for number, value in message.fields():
-        if number == 8 and isinstance(value, Message):
+        if number == 1:
+            dimensions += [value] if isinstance(value, int) else value.varints()
+        elif number == 8 and isinstance(value, Message):
             name = value.as_text()
         elif number == 13 and isinstance(value, Message):
             told[value.text(1)] = value.text(2)
     if "location" in told:
         end = _whole(told.get("offset")) + _whole(told.get("length"))
         graph.data_files[told["location"]] = max(end, graph.data_files.get(told["location"], 0))
+    if "position_embeddings.weight" in name and len(dimensions) == 2:
+        graph.positions = dimensions[0]
     return name
 
 

@@ -45,6 +45,8 @@ class Layout:
     """``model_type`` of config.json, such as ``bert``."""
     max_length: int | None = None
     """Tokens that it was trained for."""
+    positions: int | None = None
+    """Tokens that its table of positions has room for; ``None`` when it has none, or it is not known."""
     dimensions: int | None = None
     """The length of its vectors."""
 
@@ -141,6 +143,7 @@ def describe(graph_path: Path, graphs: Sequence[Path], files: Sequence[Path]) ->
         sentence=sentence,
         family=str(config.get("model_type") or ""),
         max_length=_max_length(config, read_object(tokenizer_config), sentence),
+        positions=_positions(config, graph),
         dimensions=whole_number(config.get("hidden_size") or config.get("dim")),
     )
 
@@ -203,12 +206,21 @@ def _check_data(path: Path, graph: Graph) -> Iterable[Path]:
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any], sentence: Sentence) -> int | None:
-    """What the model was trained for: its own configuration, and less where the others say less."""
-    positions = (
-        whole_number(config.get(name)) for name in ("max_position_embeddings", "n_positions", "seq_length")
-    )
-    trained = next((number for number in positions if number), None)
-    if trained and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        trained -= 2  # their positions begin behind the one of the padding token
-    told = [trained, whole_number(tokenizer.get("model_max_length")), sentence.max_length]
+    """What the model was trained for: the least that its files say."""
+    trained = whole_number(config.get("max_position_embeddings") or config.get("n_positions"))
+    told = [
+        trained and trained - _positions_before(config),
+        whole_number(tokenizer.get("model_max_length")),
+        sentence.max_length,
+    ]
     return min((number for number in told if number), default=None)
+
+
+def _positions(config: dict[str, Any], graph: Graph) -> int | None:
+    return graph.positions and graph.positions - _positions_before(config)
+
+
+def _positions_before(config: dict[str, Any]) -> int:
+    """Positions that no text can use: in these families they begin behind the padding token's."""
+    families = ("roberta", "xlm-roberta", "camembert", "mpnet", "xmod")
+    return 2 if config.get("model_type") in families else 0

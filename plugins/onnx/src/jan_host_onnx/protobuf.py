@@ -79,6 +79,14 @@ class Message:
         """The number of a field, 0 when it is not there."""
         return next((value for key, value in self.fields() if key == field and isinstance(value, int)), 0)
 
+    def varints(self) -> list[int]:
+        """The numbers of this part, which is a packed list of them."""
+        found, position = [], self.start
+        while position < self.end:
+            value, position = _varint(self._data, position, self.end)
+            found.append(value)
+        return found
+
     def as_text(self) -> str:
         """This part as text."""
         if self.end - self.start > _MOST_TEXT:

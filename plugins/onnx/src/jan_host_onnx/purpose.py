@@ -34,7 +34,7 @@ def purpose_of(
     architectures = " ".join(str(name) for name in config.get("architectures") or ())
     logits = graph.output("logits")
     if graph.has_cache:
-        return "decoder"
+        return "decoder" if logits is not None else "embedding"
     if logits is not None and ("SequenceClassification" in architectures or len(logits.shape) == 2):
         return "reranker"
     if logits is not None and "MaskedLM" not in architectures and not architectures.startswith("Bert"):

@@ -52,6 +52,10 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     """Written before every text that is embedded, such as ``query: ``.
 
     Left out: the model's default prompt, where it has one."""
+    prompts: dict[str, str] = {}
+    """Written before texts of a purpose (``query``, ``document``, ...), over those in the model's files.
+
+    A request names the purpose as ``prompt_name`` or ``input_type``."""
     score: Literal["sigmoid", "softmax", "raw"] | None = None
     """What a reranker's numbers become. Left out: ``sigmoid`` of one number, ``softmax`` of two."""
     prompt_template: str | None = None

@@ -1,15 +1,8 @@
-"""Embedding models: from texts to vectors."""
+"""Embedding models: from texts to vectors.
 
-from jan_host import LoadedModel, Progress
+Reading order: `model` (the capability), `output` (which output of the graph), `pooling`.
+"""
 
-from jan_host_onnx.layouts import Layout
-from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.embedding.model import load_embedder
 
-
-async def load_embedder(layout: Layout, settings: OnnxSettings, progress: Progress) -> LoadedModel:
-    """Bring an embedding model into memory.
-
-    Raises:
-        ModelLoadError: It can't be loaded; says why.
-    """
-    raise NotImplementedError
+__all__ = ["load_embedder"]

@@ -1,15 +1,8 @@
-"""Rerankers: from pairs of texts to scores."""
+"""Rerankers (cross-encoders): from a query and a document, read together, to a score.
 
-from jan_host import LoadedModel, Progress
+Reading order: `model` (the capability), `scores`.
+"""
 
-from jan_host_onnx.layouts import Layout
-from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.reranking.model import load_reranker
 
-
-async def load_reranker(layout: Layout, settings: OnnxSettings, progress: Progress) -> LoadedModel:
-    """Bring a reranker into memory.
-
-    Raises:
-        ModelLoadError: It can't be loaded; says why.
-    """
-    raise NotImplementedError
+__all__ = ["load_reranker"]

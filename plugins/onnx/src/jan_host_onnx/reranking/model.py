@@ -1,0 +1,85 @@
+"""A reranker in memory."""
+
+import asyncio
+from collections.abc import Sequence
+
+from jan_host import InvalidRequestError, LoadedModel, Progress, RerankRequest, RerankResult, Usage
+
+from jan_host_onnx.batching import Batcher, Tokens
+from jan_host_onnx.encoder import Encoder
+from jan_host_onnx.layouts import Layout, check_tokenizer
+from jan_host_onnx.reranking.scores import Score, output_of, scores_of
+from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.texts import TextReader, longest_text
+from jan_host_onnx.tokenizer import TextTokenizer
+
+
+async def load_reranker(layout: Layout, settings: OnnxSettings, progress: Progress) -> LoadedModel:
+    """Bring a reranker into memory.
+
+    Raises:
+        ModelLoadError: It can't be loaded; says why.
+    """
+
+    def load() -> RerankModel:
+        output = output_of(layout.graph)
+        tokenizer = TextTokenizer(check_tokenizer(layout))
+        progress(0.3)
+        encoder = Encoder(layout, settings, output)
+        length = longest_text(layout.max_length, layout.positions, settings.ctx_len)
+        return RerankModel(encoder, TextReader(tokenizer, length), settings.score)
+
+    model = await asyncio.to_thread(load)
+    progress(1.0)
+    return model
+
+
+class RerankModel(LoadedModel):
+    """Scores documents and tokenizes.
+
+    Args:
+        encoder: The graph.
+        reader: The tokenizer and the longest pair.
+        score: What the graph's numbers become; ``None`` for what suits its output.
+    """
+
+    def __init__(self, encoder: Encoder, reader: TextReader, score: Score | None) -> None:
+        self._encoder = encoder
+        self._reader = reader
+        self._score = score
+        self._batcher: Batcher[float] = Batcher(self._compute, encoder.limits)
+
+    async def rerank(self, request: RerankRequest) -> RerankResult:
+        """One score for each document; see `jan_host.Reranks`."""
+        documents = [_text_of(document, index) for index, document in enumerate(request.documents)]
+        pairs = await self._reader.read_pairs(request.query, documents, cut=bool(request.truncate))
+        count = sum(len(pair.ids) for pair in pairs)
+        return RerankResult(
+            scores=await self._batcher.run(pairs), usage=Usage(prompt_tokens=count, total_tokens=count)
+        )
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The ids of a text, in which control tokens are text."""
+        return await asyncio.to_thread(self._reader.tokenizer.tokenize, text)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, control tokens written out."""
+        return self._reader.tokenizer.detokenize(tokens)
+
+    async def unload(self) -> None:
+        """End the compute thread; the session goes with this object."""
+        await self._batcher.close()
+
+    def _compute(self, pairs: Sequence[Tokens]) -> list[float]:
+        return scores_of(self._encoder.run(pairs), self._score)
+
+
+def _text_of(document: str | dict[str, str], index: int) -> str:
+    if isinstance(document, str):
+        return document
+    if "text" not in document:
+        raise InvalidRequestError(
+            f"Document {index} has no field text. Send strings, or objects with a field text.",
+            param=f"documents[{index}].text",
+        )
+    return document["text"]
