@@ -5,9 +5,9 @@ the branch that is recommended, and each other branch holds a model.yml and the 
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from jan_host import ImportFailedError, ImportOptions, ImportPlan, Model, OriginNotFoundError
 from jan_host.kit import Offer, choose
@@ -29,7 +29,7 @@ AT_ONCE = 6
 """Branches that are asked for at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Variant:
     """A branch, and the model in it."""
 
@@ -95,8 +95,7 @@ async def _plan_branches(
     importer: str, origin: Origin, repository: Repository, client: Client, options: ImportOptions
 ) -> ImportPlan:
     """A variant for each branch that holds a model."""
-    body = await asyncio.to_thread(client.file, repository.id, repository.commit, METADATA_YML)
-    default = default_branch(body, repository.id)
+    default = await asyncio.to_thread(_read_default, client, repository)
     names = [name for name in await asyncio.to_thread(client.branches, repository.id) if name != "main"]
     if len(names) > MOST_BRANCHES:
         raise ImportFailedError(
@@ -116,6 +115,10 @@ async def _plan_branches(
     return await _plan_variants(importer, origin, variants, default, client, options)
 
 
+def _read_default(client: Client, repository: Repository) -> str | None:
+    return default_branch(client.file(repository.id, repository.commit, METADATA_YML), repository.id)
+
+
 def _look_at_branches(client: Client, repo: str, names: Sequence[str]) -> list[Repository]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda name: client.repository(repo, f"refs/heads/{name}"), names))
@@ -131,11 +134,10 @@ async def _plan_variants(
     options: ImportOptions,
 ) -> ImportPlan:
     """Choose a branch, then read its model.yml."""
-    several = len(variants) > 1
     offers = [
         Offer(
             name=one.branch,
-            model=_describe(importer, one, client, several=several),
+            model=_describe(importer, one, client),
             assets=assets_of(one.bundle.all_files, one.repository, client),
             description=one.bundle.label or None,
             quality=one.bundle.quality,
@@ -166,25 +168,17 @@ def _read_model_yml(client: Client, repository: Repository) -> Configuration:
     return read_model_yml(client.file(repository.id, repository.commit, MODEL_YML), repository.id)
 
 
-def _describe(importer: str, one: _Variant, client: Client, *, several: bool) -> Model:
+def _describe(importer: str, one: _Variant, client: Client) -> Model:
     """The branch is the variant: it stands in the id and in the origin."""
-    bundle = replace_name(one.bundle, one.branch)
     revision = None if one.branch == "main" else one.branch
     return describe(
         one.repository,
-        bundle,
+        dataclasses.replace(one.bundle, name=one.branch),
         origin=Origin(repo=one.repository.id, revision=revision).text(),
         importer=importer,
         address=f"{client.endpoint}{client.path_of(one.repository.id, one.branch, '')}",
-        several=several and one.branch != "main",
+        several=one.branch not in ("main", one.repository.commit),
     )
-
-
-def replace_name(bundle: Bundle, name: str) -> Bundle:
-    """The bundle under another name."""
-    from dataclasses import replace as dataclass_replace
-
-    return dataclass_replace(bundle, name=name)
 
 
 def _has_model(repository: Repository) -> bool:

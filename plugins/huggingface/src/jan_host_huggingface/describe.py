@@ -74,7 +74,7 @@ def _metadata(repository: Repository, bundle: Bundle, owner: str | None) -> dict
         "size": bundle.size,
         "cover": _cover(card),
         "quantization": bundle.label or None,
-        "parameters": gguf.total or counted(answer.safetensors).total,
+        "parameter_count": gguf.total or counted(answer.safetensors).total,
         "architecture": text_of(gguf.architecture),
         "context_length": gguf.context_length,
         "base_model": _one_or_more(card.get("base_model")),

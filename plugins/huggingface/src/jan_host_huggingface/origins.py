@@ -95,7 +95,8 @@ def parse_origin(text: str, endpoint: str) -> Origin:
 
 def is_repository(text: str) -> bool:
     """Whether a text is a repository's id, with an organisation or, as some old ones, without."""
-    return len(text) <= MOST_REPO_CHARACTERS and bool(_REPO.fullmatch(text)) and ".." not in text
+    well_formed = len(text) <= MOST_REPO_CHARACTERS and _REPO.fullmatch(text) is not None
+    return well_formed and ".." not in text and not text.endswith(".git")
 
 
 def host_of(address: str) -> str:
@@ -177,12 +178,11 @@ def _parse_address(text: str, endpoint: str) -> Origin | None:
 
 
 def _checked(repo: str, revision: str | None, path: str | None, what: str | None) -> Origin | None:
-    repo = repo.removesuffix("/")
     if not is_repository(repo) or repo.partition("/")[0].lower() in _NOT_MODELS:
         return None
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
         return None
-    if path is not None and (".." in path.split("/") or path.startswith("/")):
+    if any(text and ("\\" in text or ".." in text.split("/") or text[0] == "/") for text in (path, what)):
         return None
     # "latest" is what Ollama calls the variant that nobody chose.
     return Origin(

@@ -11,7 +11,7 @@ from jan_host_huggingface.client import Client
 from jan_host_huggingface.describe import describe, quoted
 from jan_host_huggingface.layouts import Bundle, find_bundles
 from jan_host_huggingface.layouts.gguf import is_projector, missing_shards
-from jan_host_huggingface.layouts.whole import single_file
+from jan_host_huggingface.layouts.whole import LAID_OUT, single_file
 from jan_host_huggingface.origins import Origin, parse_origin
 from jan_host_huggingface.repositories import File, Repository, check_names, check_repository
 from jan_host_huggingface.settings import Settings, endpoint_of
@@ -165,7 +165,7 @@ def _with_file(bundles: list[Bundle], named: File, repository: Repository) -> tu
             f" of {repository.id}.",
             param="variant",
         )
-    if len(owners) == 1:
+    if len(owners) == 1 and owners[0].format in LAID_OUT.values():
         return bundles, owners[0].name
     alone = single_file(named)
     if alone is None:

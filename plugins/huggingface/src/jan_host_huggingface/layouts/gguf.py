@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from jan_host_huggingface.layouts.bundle import Bundle
 from jan_host_huggingface.layouts.quantization import bits_of, quantization_of, without_quantization
@@ -109,11 +110,5 @@ def _with_own_names(bundles: list[Bundle]) -> list[Bundle]:
     for name_of in (lambda one: one.name, lambda one: _stem(one.files[0]), lambda one: one.files[0].path):
         counts = Counter(name_of(one).casefold() for one in bundles)
         if all(count == 1 for count in counts.values()):
-            return [_renamed(one, name_of(one)) for one in bundles]
+            return [replace(one, name=name_of(one)) for one in bundles]
     return bundles
-
-
-def _renamed(one: Bundle, name: str) -> Bundle:
-    from dataclasses import replace
-
-    return replace(one, name=name)

@@ -5,15 +5,10 @@ from collections.abc import Sequence
 from jan_host_huggingface.layouts.bundle import Bundle
 from jan_host_huggingface.repositories import File
 
-FORMATS = {
-    ".safetensors": "safetensors",
-    ".gguf": "gguf",
-    ".onnx": "onnx",
-    ".bin": "pytorch",
-    ".pt": "pytorch",
-    ".pth": "pytorch",
-}
+FORMATS = {".safetensors": "safetensors", ".bin": "pytorch", ".pt": "pytorch", ".pth": "pytorch"}
 """The format that a file of weights has, by its ending; earlier ones count first."""
+LAID_OUT = {".gguf": "gguf", ".onnx": "onnx"}
+"""Formats whose repositories have layouts of their own."""
 
 
 def find_whole(files: Sequence[File]) -> list[Bundle]:
@@ -28,5 +23,6 @@ def find_whole(files: Sequence[File]) -> list[Bundle]:
 
 def single_file(file: File) -> Bundle | None:
     """A file that the user asked for, or ``None`` where it holds no weights."""
-    kind = next((kind for ending, kind in FORMATS.items() if file.ends_with(ending)), None)
+    formats = {**LAID_OUT, **FORMATS}
+    kind = next((kind for ending, kind in formats.items() if file.ends_with(ending)), None)
     return Bundle(name=file.path, format=kind, files=(file,)) if kind else None
