@@ -36,7 +36,7 @@ async def use(engine: Engine) -> list[int]:
 
 
 def load(request: dict[str, object], workspace: list[str]) -> Plugins:
-    found = [each.name for each in discover() if each.distribution.startswith("jan-host-")]
+    found = [each.name for each in discover() if each.distribution.startswith("jan-host")]
     workspace.extend(found)
     return load_plugins(
         disabled=[*found, *msgspec.convert(request.get("disabled", []), list[str])],

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
-from litestar import delete, get, post, put
+from litestar import Request, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from jan_host.api.operation import operation
 from jan_host.api.paths import model_id as id_in
+from jan_host.api.security import is_local
 from jan_host.contract.errors import EngineNotInstalledError, InvalidRequestError, ValidationError
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo, ModelStatus
 from jan_host.host import JanHost
 
+AnyRequest = Request[Any, Any, Any]
 ModelFilter = Literal["all", "running", "downloaded", "downloading"]
 
 ON_DISK = frozenset(
@@ -106,14 +108,14 @@ def _running(host: JanHost) -> list[HTTPRouteHandler]:
 
 def _pulling(host: JanHost) -> list[HTTPRouteHandler]:
     @post("/models/pull", **operation("pull_model", "Download a model", "Models", status=202))
-    async def pull_model(data: JSONBody[PullRequest]) -> DownloadInfo:
+    async def pull_model(data: JSONBody[PullRequest], request: AnyRequest) -> DownloadInfo:
         """Begins to bring a model; GET /v1/downloads/{id} tells how far it is."""
-        return await host.pull(data)
+        return await host.pull(data, local=is_local(request.scope))
 
     @post("/models/plan", **operation("plan_pull", "Plan a download", "Models"))
-    async def plan_pull(data: JSONBody[PullRequest]) -> ImportPlan:
+    async def plan_pull(data: JSONBody[PullRequest], request: AnyRequest) -> ImportPlan:
         """What a pull would fetch and write, which other variants there are, and why this one."""
-        return await host.plan(data)
+        return await host.plan(data, local=is_local(request.scope))
 
     return [pull_model, plan_pull]
 

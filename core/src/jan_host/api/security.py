@@ -12,6 +12,8 @@ from jan_host.contract.errors import ConfigError, ForbiddenError, InvalidRequest
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALLOWED_METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
+PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+"""What proxies add to the requests of others."""
 PREFLIGHT_SECONDS = b"600"
 
 
@@ -49,6 +51,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether a request comes from this machine, and not through a proxy that runs on it."""
+    client = scope.get("client")
+    if client is None or any(header(scope, name) is not None for name in PROXY_HEADERS):
+        return False
+    try:
+        address = ipaddress.ip_address(client[0].partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 class Boundary:

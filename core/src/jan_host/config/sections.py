@@ -97,6 +97,8 @@ class DownloadsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Whether downloads that ran or waited when the host ended go on when it starts again."""
     on_start: bool = False
     """Whether to start a model whose files are not here yet fetches them first."""
+    local_paths: bool = False
+    """Whether clients of other machines may name files of this machine as origins. Its own always may."""
 
 
 class PluginsConfig(msgspec.Struct, kw_only=True, frozen=True):

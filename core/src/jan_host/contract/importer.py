@@ -66,6 +66,8 @@ class RemoteFile(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Bytes."""
     filename: str | None = None
     """What the server calls it: a text from outside, not yet fit for a path."""
+    media_type: str | None = None
+    """Such as ``application/octet-stream``; small letters, without parameters."""
     sha256: str | None = None
     """Lower-case hex digits."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
@@ -23,13 +24,16 @@ from jan_host.contract.model import ModelInfo
 from jan_host.contract.options import GenerationOptions
 from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
 from jan_host.downloads import Downloads
+from jan_host.downloads.looking import Looker
+from jan_host.host.arrivals import Arrivals
 from jan_host.host.bus import EventBus
 from jan_host.host.defaults import with_defaults
-from jan_host.host.imports import Imports
+from jan_host.host.imports import UNDER_WAY, Imports, public
 from jan_host.host.launches import describe, describe_download, launch_of, unsupported
 from jan_host.host.prompts import AT_ONCE, closing, complete_all, one_by_one
 from jan_host.host.reach import check_reach
 from jan_host.library import Entry, Library
+from jan_host.library.engines import Engines
 from jan_host.plugins import Plugins, load_plugins
 from jan_host.runtime import Launch, Runtime
 
@@ -65,7 +69,15 @@ class JanHost:
         )
         self.downloads = Downloads(folder=config.downloads_folder, publish=self._bus.publish)
         self.runtime = Runtime(config=config.runtime, publish=self._bus.publish)
-        self._imports = Imports(self.plugins, self.library, self.downloads, self.refresh)
+        self._looker = Looker(os.environ)
+        self._imports = Imports(
+            self.plugins,
+            self.library,
+            self.downloads,
+            looker=self._looker,
+            arrivals=Arrivals(self.library, config.models_folder, Engines(self.plugins.engines())),
+            refresh=self.refresh,
+        )
         self._refreshing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -91,6 +103,7 @@ class JanHost:
             except Exception:  # a plugin may raise anything; the others must still be stopped
                 logger.exception("The extra %s did not stop cleanly", extra.name)
         await self.downloads.close()
+        await self._looker.close()
         await self.runtime.close(grace_seconds)
 
     async def __aenter__(self) -> Self:
@@ -121,7 +134,7 @@ class JanHost:
         """All models, sorted by id, broken ones and those being downloaded included."""
         entries = {entry.model.id: self._info(entry) for entry in self.library.entries()}
         for download in self.downloads.list():
-            if download.status == "running" and download.model not in entries:
+            if download.status in UNDER_WAY and download.model not in entries:
                 entries[download.model] = describe_download(download)
         return [entries[model_id] for model_id in sorted(entries)]
 
@@ -245,15 +258,22 @@ class JanHost:
         await asyncio.to_thread(self.library.delete, entry.model.id)
         await self.refresh()
 
-    async def plan(self, request: PullRequest) -> ImportPlan:
-        """What a pull would fetch and write; see `jan_host.host.imports`."""
-        return await self._imports.plan(request)
+    async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
+        """What a pull would fetch and write, with addresses as they may be shown."""
+        await self.refresh()
+        plan = await self._imports.plan(request, local=local or self.config.downloads.local_paths)
+        return public(plan)
 
-    async def pull(self, request: PullRequest) -> DownloadInfo:
-        """Begin to bring a model; `downloads.wait` waits for the end."""
+    async def pull(self, request: PullRequest, *, local: bool = True) -> DownloadInfo:
+        """Begin to bring a model; `downloads.wait` waits for the end.
+
+        Args:
+            request: What to bring.
+            local: Whether the one who asks may name files of this machine.
+        """
         self._check_accepting()
         await self.refresh()
-        return await self._imports.pull(request)
+        return await self._imports.pull(request, local=local or self.config.downloads.local_paths)
 
     def subscribe(self) -> AsyncIterator[Event]:
         """Everything that happens from now on."""
@@ -277,6 +297,10 @@ class JanHost:
         # The seeds write some ids with a slash in front, which is no part of the id.
         named = None if model_id is None else model_id.lstrip("/")
         entry = await self._only_entry() if named is None else await self._named_entry(named)
+        if self.config.downloads.on_start and entry.available:
+            self._check_accepting()
+            await self._imports.bring(entry.model.id)
+            entry = self.library.get(entry.model.id)
         if self._imports.running(entry.model.id) is not None:
             raise ConflictError(f"The model {entry.model.id!r} is still being downloaded.", param="model")
         return entry

@@ -1,66 +1,107 @@
 """From an origin to a model in the library: find the importer, plan, download, write model.json."""
 
 import asyncio
-import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from jan_host.contract.engine import Footprint
-from jan_host.contract.errors import (
-    ConflictError,
-    ImportFailedError,
-    JanHostError,
-    ModelNotFoundError,
-    OriginNotFoundError,
-)
+from jan_host.contract.errors import ConflictError, ForbiddenError, ImportFailedError, JanHostError
 from jan_host.contract.events import DownloadInfo
-from jan_host.contract.importer import (
-    MEMORY_SHARE,
-    Asset,
-    Importer,
-    ImportOptions,
-    ImportPlan,
-    PullRequest,
-)
+from jan_host.contract.importer import MEMORY_SHARE, Importer, ImportOptions, ImportPlan, PullRequest
 from jan_host.contract.model import Model
-from jan_host.downloads import Downloads
-from jan_host.host.launches import engine_of
-from jan_host.library import Library
+from jan_host.downloads import Downloads, shown
+from jan_host.downloads.looking import Looker
+from jan_host.host.arrivals import Arrivals
+from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
+from jan_host.host.estimates import Estimates
+from jan_host.host.memory import total_memory
+from jan_host.host.origins import check_origin, find_importer
+from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
+
+UNDER_WAY = frozenset({"waiting", "running"})
+"""The statuses of downloads that will bring their model by themselves."""
 
 
 class Imports:
-    """Plans and pulls. `refresh` is called when a model has arrived in the library."""
+    """Plans and pulls.
+
+    Args:
+        plugins: Whose importers find models, and whose engines estimate.
+        library: Where models are described.
+        downloads: Carries plans out.
+        looker: Reads what plans need to know of remote files.
+        arrivals: Takes what has come into the library.
+        refresh: Called when a model has arrived.
+    """
 
     def __init__(
         self,
         plugins: Plugins,
         library: Library,
         downloads: Downloads,
+        *,
+        looker: Looker,
+        arrivals: Arrivals,
         refresh: Callable[[], Awaitable[None]],
     ) -> None:
         self._plugins = plugins
         self._library = library
         self._downloads = downloads
+        self._looker = looker
+        self._arrivals = arrivals
         self._refresh = refresh
+        self._bringing: dict[str, asyncio.Task[None]] = {}
 
-    async def plan(self, request: PullRequest) -> ImportPlan:
+    async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
         """What a pull would do.
+
+        Args:
+            request: What to bring. The id of a model that is described here, and whose files are not
+                here yet, is an origin too.
+            local: Whether the one who asks may name files of this machine.
 
         Raises:
             OriginNotFoundError: No importer knows the origin, or there is nothing there.
             ImportFailedError: The importer failed.
+            ForbiddenError: The plan would read files of this machine, and `local` is not set.
         """
-        importer, rest = self._importer(request.origin.strip(), request.import_format)
+        origin = check_origin(request.origin)
+        estimates = Estimates(self._plugins, self._library, self._looker)
         options = ImportOptions(
             variant=request.variant,
             id=request.id,
             memory=int(total_memory() * MEMORY_SHARE),
-            estimate=self._estimate,
+            estimate=estimates.estimate,
+            look=self._looker.look,
+            local_paths=local,
         )
+        try:
+            entry = self._arrivals.find(origin) if request.import_format is None else None
+            if entry is not None and entry.available:
+                plan = await self._plan_described(entry, request, options)
+            else:
+                plan = await self._resolve(origin, request, options)
+        finally:
+            await estimates.close()
+        if not local and any(asset.path is not None for asset in plan.assets):
+            raise ForbiddenError(
+                f"{plan.origin} is a file of this machine. Such are imported only for its own users: run"
+                " `jan-host pull` there, or let the operator set [downloads] local_paths = true."
+            )
+        return self._completed(plan)
+
+    async def _plan_described(self, entry: Entry, request: PullRequest, options: ImportOptions) -> ImportPlan:
+        check_own(entry, request)
+        if names_addresses(entry.model) and not request.variant:
+            return await plan_addresses(entry.model, options)
+        meant = request_for(entry.model, request)
+        options = msgspec.structs.replace(options, variant=meant.variant, id=meant.id)
+        return with_files(entry.model, await self._resolve(check_origin(meant.origin), meant, options))
+
+    async def _resolve(self, origin: str, request: PullRequest, options: ImportOptions) -> ImportPlan:
+        importer, rest = find_importer(origin, request.import_format, self._plugins)
         try:
             plan = await importer.resolve(rest, options)
         except JanHostError:
@@ -69,112 +110,93 @@ class Imports:
             raise ImportFailedError(
                 f"The importer {importer.name!r} failed: {type(error).__name__}: {error}"
             ) from error
-        return self._completed(plan, request)
+        return self._signed(plan, importer, request)
 
-    async def pull(self, request: PullRequest) -> DownloadInfo:
+    def _signed(self, plan: ImportPlan, importer: Importer, request: PullRequest) -> ImportPlan:
+        """The plan with what the host knows better: the id asked for, when, and who found it."""
+        model = msgspec.structs.replace(
+            plan.model,
+            id=request.id or plan.model.id,
+            created=int(time.time()),
+            import_format=plan.model.import_format or importer.name,
+        )
+        return msgspec.structs.replace(plan, model=model, warnings=list(plan.warnings))
+
+    async def pull(self, request: PullRequest, *, local: bool = True) -> DownloadInfo:
         """Plan, and begin to download. A pull that runs already is joined.
 
         Raises:
             ConflictError: There is a model with that id.
         """
-        plan = await self.plan(request)
+        plan = await self.plan(request, local=local)
         running = self.running(plan.model.id)
         if running is not None:
             return running
-        if self._present(plan.model.id):
+        entry = self._arrivals.find(plan.model.id)
+        if entry is not None and entry.usable:
             raise ConflictError(
                 f"There is a model {plan.model.id!r} already. Remove it first, or pull under another id."
             )
-        return self._downloads.begin(plan, self._library.folder_for(plan.model.id), self._finish)
+        return self._downloads.begin(plan, self._arrivals.home_of(plan.model.id), self._finish)
 
-    def _present(self, model_id: str) -> bool:
-        try:
-            return self._library.get(model_id).problem is None
-        except ModelNotFoundError:
-            return False
+    async def bring(self, model_id: str) -> None:
+        """Fetch the files of a model that is described here, and wait for them.
+
+        Whoever comes meanwhile waits for the same download; that goes on when they leave.
+
+        Raises:
+            JanHostError: Why they could not be fetched.
+        """
+        if model_id not in self._bringing:
+            task = asyncio.create_task(self._bring(model_id), name=f"bring {model_id}")
+            self._bringing[model_id] = task
+            task.add_done_callback(lambda _: self._bringing.pop(model_id))
+        await asyncio.shield(self._bringing[model_id])
+
+    async def _bring(self, model_id: str) -> None:
+        running = self.running(model_id) or await self.pull(PullRequest(origin=model_id))
+        ended = await self._downloads.wait(running.id)
+        if ended.status == "cancelled":
+            raise ConflictError(
+                f"The download of {model_id!r} was cancelled. Fetch it: jan-host pull {model_id}",
+                param="model",
+            )
 
     def running(self, model_id: str) -> DownloadInfo | None:
-        """The download that is bringing a model now."""
+        """The download that is bringing a model now, or waits for its turn."""
         for info in self._downloads.list():
-            if info.model == model_id and info.status == "running":
+            if info.model == model_id and info.status in UNDER_WAY:
                 return info
         return None
 
     async def _finish(self, plan: ImportPlan) -> None:
-        await asyncio.to_thread(self._library.write, self._with_own_choices(plan.model))
+        await asyncio.to_thread(self._arrivals.settle, plan.model)
         await self._refresh()
 
-    def _with_own_choices(self, model: Model) -> Model:
-        """The settings and parameters that a user wrote for a model that was not here yet are kept."""
-        try:
-            written = self._library.get(model.id).model
-        except ModelNotFoundError:
-            return model
-        return msgspec.structs.replace(
-            model,
-            settings={**model.settings, **written.settings},
-            parameters={**model.parameters, **written.parameters},
-        )
-
-    def _importer(self, origin: str, import_format: str | None) -> tuple[Importer, str]:
-        scheme, colon, rest = origin.partition(":")
-        importers = {importer.name: importer for importer in self._plugins.importers()}
-        if import_format is not None:
-            importer = self._plugins.importer(import_format)
-            return importer, rest if colon and scheme == import_format else origin
-        if colon and scheme in importers:
-            return importers[scheme], rest
-        for importer in importers.values():
-            if _accepts(importer, origin):
-                return importer, origin
-        near = get_close_matches(scheme, importers, 1) if colon else []
-        if near:
-            raise OriginNotFoundError(
-                f"There is no importer {scheme!r}. Did you mean {near[0]}:{rest}?", param="origin"
-            )
-        known = ", ".join(sorted(importers)) or "none is installed"
-        raise OriginNotFoundError(
-            f"No importer recognises {origin!r}. Name one in front of it, as in NAME:{origin} (importers:"
-            f" {known}), or install one.",
-            param="origin",
-        )
-
-    def _completed(self, plan: ImportPlan, request: PullRequest) -> ImportPlan:
-        model = msgspec.structs.replace(
-            plan.model,
-            id=request.id or plan.model.id,
-            created=int(time.time()),
-            engine=plan.model.engine or self._engine_name(plan.model),
-            import_format=plan.model.import_format or plan.importer,
-        )
-        self._library.folder_for(
-            model.id
-        )  # refuses an id that no folder can have, before anything is fetched
+    def _completed(self, plan: ImportPlan) -> ImportPlan:
+        model = plan.model
+        # Refuses an id that no folder can have, before anything is fetched.
+        self._arrivals.home_of(model.id)
+        engine = model.engine or self._engine_name(model)
         warnings = list(plan.warnings)
-        if not model.engine:
-            warnings.append(f"No installed engine runs {model.format!r} models; install one to start it.")
-        return msgspec.structs.replace(plan, model=model, warnings=warnings)
+        if not engine:
+            warnings.append(
+                f"No installed engine runs {model.format!r} models; install one to start it."
+                if model.format
+                else "What kind of model this is will be seen when it is here."
+            )
+        return msgspec.structs.replace(
+            plan, model=msgspec.structs.replace(model, engine=engine), warnings=warnings
+        )
 
     def _engine_name(self, model: Model) -> str:
         engine = self._plugins.engine_for_format(model.format)
         return engine.name if engine else ""
 
-    async def _estimate(self, model: Model, assets: Sequence[Asset]) -> Footprint:
-        engine = engine_of(model, self._plugins)
-        settings = msgspec.convert(model.settings, engine.Settings, strict=False)
-        return engine.estimate(model, None, settings)
 
-
-def _accepts(importer: Importer, origin: str) -> bool:
-    try:
-        return importer.accepts(origin)
-    except Exception:  # a plugin may raise anything; then the origin is simply not its own
-        return False
-
-
-def total_memory() -> int:
-    """The machine's memory in bytes, or 0 where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
+def public(plan: ImportPlan) -> ImportPlan:
+    """The plan for the eyes of others: addresses without user, password and signature."""
+    assets = [
+        msgspec.structs.replace(asset, url=shown(asset.url)) if asset.url else asset for asset in plan.assets
+    ]
+    return msgspec.structs.replace(plan, assets=assets)
