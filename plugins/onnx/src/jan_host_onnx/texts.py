@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from jan_host import ContextLengthExceededError, InvalidRequestError
+from jan_host import ContextLengthExceededError, InvalidRequestError, ModelLoadError
 
 from jan_host_onnx.batching import Tokens
 from jan_host_onnx.tokenizer import TextTokenizer
@@ -94,9 +94,16 @@ def longest_text(trained: int | None, positions: int | None, wanted: int | None)
         trained: What its files say.
         positions: How many positions its graph has; ``None`` when it does not tell.
         wanted: The setting ``ctx_len``.
+
+    Raises:
+        ModelLoadError: More is wanted than the graph has positions for.
     """
-    told = wanted or trained or positions or _UNKNOWN_LENGTH
-    return min(told, positions) if positions else told
+    if wanted and positions and wanted > positions:
+        raise ModelLoadError(
+            f"ctx_len is {wanted}, and the model has positions for {positions} tokens. Set less.",
+            param="settings.ctx_len",
+        )
+    return wanted or min(trained or positions or _UNKNOWN_LENGTH, positions or 2**31)
 
 
 _UNKNOWN_LENGTH: Final = 512

@@ -12,7 +12,7 @@ from jan_host_onnx.sentence import Pooling
 Vectors = npt.NDArray[np.float32]
 
 _LEAST: Final = 1e-12
-"""Shorter vectors are not scaled: they have no direction."""
+"""What a vector is divided by at least: one without a direction stays zero."""
 
 
 def pool(run: Run, how: Pooling) -> Vectors:
@@ -53,5 +53,5 @@ def _pool(tokens: Vectors, how: Pooling) -> Any:
 def scale(vectors: Vectors) -> Vectors:
     """The vectors with length 1."""
     lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    scaled: Vectors = vectors / np.where(lengths > _LEAST, lengths, 1).astype(np.float32)
+    scaled: Vectors = np.divide(vectors, np.maximum(lengths, _LEAST), dtype=np.float32)
     return scaled
