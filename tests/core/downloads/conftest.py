@@ -2,20 +2,29 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from jan_host.config import DownloadsConfig
 from jan_host.contract.events import DownloadEvent, DownloadInfo, Event
 from jan_host.contract.importer import Asset, ImportPlan
 from jan_host.contract.model import Model
 from jan_host.downloads import Downloads
-from jan_host.downloads.fetch import Retries
+from jan_host.downloads.downloads import MakeManners
+from jan_host.downloads.fetch import Manners
+from jan_host.downloads.manners import make_manners
+from jan_host.downloads.retries import Retries
 
 from tests.core.downloads.server import FileServer, file_server
 
 QUICK = Retries(tries=3, first_seconds=0.01, most_seconds=0.05)
+
+
+def quick_manners(config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:
+    """As in earnest, and without long pauses."""
+    return replace(make_manners(config, environ), retries=QUICK)
 
 
 def sha256(body: bytes) -> str:
@@ -32,6 +41,8 @@ class Bench:
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    config: DownloadsConfig = field(default_factory=DownloadsConfig)
+    manners: MakeManners = quick_manners
     events: list[DownloadInfo] = field(default_factory=list)
     finished: list[ImportPlan] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,7 +53,11 @@ class Bench:
     def new_downloads(self) -> Downloads:
         """As after a restart of the process: nothing but the files is known."""
         return Downloads(
-            folder=self.root / "downloads", publish=self.publish, environ=self.environ, retries=QUICK
+            folder=self.root / "downloads",
+            publish=self.publish,
+            config=self.config,
+            environ=self.environ,
+            manners=self.manners,
         )
 
     def publish(self, event: Event) -> None:
@@ -74,9 +89,9 @@ class Bench:
                 await self.woken.wait()
 
     def partials(self) -> list[Path]:
-        """Partial and complete files that lie in the downloads folder, without locks and marks."""
+        """Partial and complete files that lie in the downloads folder, without locks and notes."""
         found = (self.root / "downloads").rglob("*")
-        return sorted(path for path in found if path.is_file() and path.suffix not in (".mark", ""))
+        return sorted(path for path in found if path.is_file() and path.suffix not in (".json", ""))
 
 
 @pytest.fixture

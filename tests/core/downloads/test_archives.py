@@ -160,7 +160,7 @@ async def test_cancel_while_a_large_file_is_unpacked(bench: Bench, tmp_path: Pat
     async with asyncio.timeout(20):
         while not list((bench.root / "downloads").rglob(".model.bin.part")):  # noqa: ASYNC110  # a file tells of itself to nobody
             await asyncio.sleep(0)
-    assert (await bench.downloads.cancel(info.id)).status == "cancelled"
+    assert (await bench.downloads.cancel(info.id, drop=True)).status == "cancelled"
     assert not bench.target.exists()
     assert list((bench.root / "downloads").iterdir()) == []
 

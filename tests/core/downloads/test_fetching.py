@@ -203,15 +203,15 @@ async def test_no_server_at_all(bench: Bench, server: FileServer) -> None:
         await bench.bring(plan_of(asset(server, url=url)))
 
 
-async def test_cancel_deletes_what_has_come(bench: Bench, server: FileServer) -> None:
+async def test_cancel_can_delete_what_has_come(bench: Bench, server: FileServer) -> None:
     server.add("/model.bin", BODY, gate=threading.Event(), hold_at=2 << 20)
     info = bench.begin(plan_of(asset(server)))
     await bench.until(lambda now: now.received >= 1 << 20, info.id)
     waiting = asyncio.create_task(bench.downloads.wait(info.id))
     await asyncio.sleep(0)
-    assert (await bench.downloads.cancel(info.id)).status == "cancelled"
+    assert (await bench.downloads.cancel(info.id, drop=True)).status == "cancelled"
     assert (await waiting).status == "cancelled"
-    assert (await bench.downloads.cancel(info.id)).status == "cancelled"
+    assert (await bench.downloads.cancel(info.id, drop=True)).status == "cancelled"
     assert bench.partials() == []
     assert not bench.target.exists()
     assert bench.events[-1].status == "cancelled"
@@ -225,13 +225,13 @@ async def test_cancel_before_the_first_step(bench: Bench, server: FileServer) ->
     assert (await bench.downloads.wait(info.id)).status == "done"
 
 
-async def test_a_failed_download_can_be_cancelled(bench: Bench, server: FileServer) -> None:
+async def test_a_failed_download_can_be_dropped(bench: Bench, server: FileServer) -> None:
     server.add("/model.bin", BODY, cuts=[2_000_000, 0, 0])
     info = bench.begin(plan_of(asset(server)))
     with pytest.raises(DownloadError):
         await bench.downloads.wait(info.id)
     assert bench.partials()
-    assert (await bench.downloads.cancel(info.id)).status == "cancelled"
+    assert (await bench.downloads.cancel(info.id, drop=True)).status == "cancelled"
     assert bench.partials() == []
 
 
@@ -269,7 +269,7 @@ async def test_two_processes_do_not_write_the_same_file(bench: Bench, server: Fi
     await other.close()
 
 
-async def test_several_files_come_two_at_a_time(bench: Bench, server: FileServer) -> None:
+async def test_several_files_come_at_once(bench: Bench, server: FileServer) -> None:
     names = ["a.bin", "b.bin", "deep/er/c.bin"]
     assets = []
     for name in names:
@@ -374,7 +374,7 @@ async def test_finish_that_fails_is_tried_again_without_fetching(bench: Bench, s
     assert (calls, len(resource.seen)) == (2, 1)
 
 
-async def test_cancel_after_finish_failed_removes_the_files(bench: Bench, server: FileServer) -> None:
+async def test_dropping_after_finish_failed_removes_the_files(bench: Bench, server: FileServer) -> None:
     server.add("/model.bin", BODY)
 
     async def finish(plan: object) -> None:
@@ -384,7 +384,7 @@ async def test_cancel_after_finish_failed_removes_the_files(bench: Bench, server
     with pytest.raises(DownloadError, match="nobody foresaw"):
         await bench.downloads.wait(info.id)
     assert (bench.target / "model.bin").exists()
-    await bench.downloads.cancel(info.id)
+    await bench.downloads.cancel(info.id, drop=True)
     assert not bench.target.exists()
 
 

@@ -2,14 +2,22 @@
 
 import ipaddress
 import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from jan_host import Asset, DownloadError
+from jan_host.config import DownloadsConfig
 from jan_host.downloads import addresses, shown, transport
+from jan_host.downloads.dialing import Dialer, connect_socket
+from jan_host.downloads.fetch import Manners
+from jan_host.downloads.proxies import Proxies
+from jan_host.downloads.reach import Reach
 
-from tests.core.downloads.conftest import Bench, plan_of, sha256
+from tests.core.downloads.conftest import Bench, plan_of, quick_manners, sha256
 from tests.core.downloads.server import FileServer, Resource
 
 BODY = os.urandom(50_000)
@@ -83,93 +91,166 @@ async def test_only_http_is_followed(bench: Bench, server: FileServer, location:
 
 
 async def test_an_unreadable_location(bench: Bench, server: FileServer) -> None:
-    server.add("/here", location="data:,x")
+    server.add("/here", location="http://host:port/")
     with pytest.raises(DownloadError, match="can't be used"):
         await bench.bring(plan_of(asset(server.url("/here"))))
 
 
-class _Network(httpx.AsyncBaseTransport):
-    """The internet as a table, since a test can't have a public address of its own."""
+class Internet:
+    """Names and addresses that are not this machine's, behind which the test's own servers answer.
 
-    def __init__(self, answers: dict[str, httpx.Response], peer: str) -> None:
-        self.answers = answers
-        self.peer = peer
-        self.requests: list[httpx.Request] = []
+    A test can have no public address; so the table below says where a connection really leads.
+    """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers[str(request.url)]
-        answer.extensions["network_stream"] = self
-        return answer
+    def __init__(self, names: dict[str, list[str]], servers: dict[str, FileServer]) -> None:
+        self.names = names
+        self.servers = servers
+        self.dialled: list[str] = []
 
-    def get_extra_info(self, name: str) -> Any:
-        assert name == "server_addr"
-        return (self.peer, 443)
+    async def resolve(self, host: str, port: int) -> list[str]:
+        if addresses.literal(host) is not None:
+            return [host]
+        if host not in self.names:
+            raise OSError(0, "no such name")
+        return self.names[host]
+
+    async def connect(self, address: str, port: int) -> socket.socket:
+        self.dialled.append(address)
+        sock = await connect_socket("127.0.0.1", self.servers[address].server_address[1])
+        return _Elsewhere(address, sock)
+
+    def manners(self, config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:
+        made = quick_manners(config, environ)
+        dialer = Dialer(
+            reach=Reach(config.private_hosts, self.resolve),
+            proxies=Proxies(config.proxy, environ),
+            executor=made.dialer.executor,
+            timeout_seconds=config.timeout_seconds,
+            connect=self.connect,
+        )
+        return replace(made, dialer=dialer)
 
 
-def redirect(location: str) -> httpx.Response:
-    return httpx.Response(302, headers={"location": location})
+class _Elsewhere(socket.socket):
+    """A socket that says it is connected to another address than it is."""
+
+    def __init__(self, address: str, sock: socket.socket) -> None:
+        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
+        self._address = address
+
+    def getpeername(self) -> Any:
+        return (self._address, 80)
 
 
-async def ask(network: _Network, url: str) -> httpx.Response:
-    async with (
-        httpx.AsyncClient(transport=network) as client,
-        transport.open_stream(client, url, {"authorization": "x"}, {}) as response,
-    ):
-        return response
-
-
-async def test_https_does_not_become_http() -> None:
-    network = _Network({"https://hub.example/a": redirect("http://hub.example/a")}, "8.8.8.8")
-    with pytest.raises(DownloadError, match="from https to unencrypted http"):
-        await ask(network, "https://hub.example/a")
+@pytest.fixture
+async def internet(server: FileServer, other_server: FileServer, bench: Bench) -> Internet:
+    """`server` is hub.example, with a public address; `other_server` is files.example and 10.0.0.2."""
+    made = Internet(
+        {"hub.example": ["8.8.8.8"], "files.example": ["8.8.4.4"], "nas.home": ["10.0.0.1"]},
+        {"8.8.8.8": server, "8.8.4.4": other_server, "10.0.0.1": server, "10.0.0.2": other_server},
+    )
+    bench.manners = made.manners
+    bench.downloads = bench.new_downloads()
+    return made
 
 
 @pytest.mark.parametrize(
     "private",
     ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "localhost", "0.0.0.0"],
 )
-async def test_a_public_server_does_not_lead_into_the_private_network(private: str) -> None:
-    network = _Network({"http://hub.example/a": redirect(f"http://{private}/a")}, "8.8.8.8")
+async def test_a_public_server_does_not_lead_into_the_private_network(
+    internet: Internet, bench: Bench, server: FileServer, private: str
+) -> None:
+    internet.names["localhost"] = ["127.0.0.1"]
+    server.add("/a", location=f"http://{private}/a")
     with pytest.raises(DownloadError, match="inside this machine's own network"):
-        await ask(network, "http://hub.example/a")
-    assert len(network.requests) == 1
+        await bench.bring(plan_of(asset("http://hub.example/a")))
+    assert internet.dialled == ["8.8.8.8"]
 
 
-async def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def public(url: httpx.URL) -> list[str]:
-        return ["8.8.4.4"]
-
-    monkeypatch.setattr(transport, "public_addresses", public)  # no name service in a test
-    network = _Network(
-        {
-            "https://hub.example/a": redirect("https://files.example/b"),
-            "https://8.8.4.4/b": httpx.Response(200, content=b"here"),
-        },
-        "8.8.8.8",
-    )
-    assert (await ask(network, "https://hub.example/a")).status_code == 200
-    pinned = network.requests[1]
-    assert pinned.headers["host"] == "files.example"
-    assert pinned.extensions["sni_hostname"] == "files.example"
-    assert "authorization" not in pinned.headers
+async def test_a_private_host_behind_a_public_one_can_be_allowed(
+    internet: Internet, bench: Bench, server: FileServer, other_server: FileServer
+) -> None:
+    server.add("/a", location="http://10.0.0.2/b")
+    other_server.add("/b", BODY)
+    bench.config = DownloadsConfig(private_hosts=["10.0.0.0/8"])
+    bench.downloads = bench.new_downloads()
+    await bench.bring(plan_of(asset("http://hub.example/a")))
+    assert internet.dialled == ["8.8.8.8", "10.0.0.2"]
 
 
-async def test_a_private_server_may_lead_to_another() -> None:
-    network = _Network(
-        {"http://nas.home/a": redirect("http://10.0.0.2/b"), "http://10.0.0.2/b": httpx.Response(200)},
-        "10.0.0.1",
-    )
-    assert (await ask(network, "http://nas.home/a")).status_code == 200
+async def test_a_public_name_that_leads_into_the_private_network(
+    internet: Internet, bench: Bench, server: FileServer
+) -> None:
+    server.add("/a", BODY)
+    internet.names["evil.example"] = ["10.0.0.1"]
+    with pytest.raises(DownloadError, match=r'private_hosts = \["evil\.example"\]'):
+        await bench.bring(plan_of(asset("http://evil.example/a")))
+    assert internet.dialled == []
+    bench.config = DownloadsConfig(private_hosts=["evil.example"])
+    bench.downloads = bench.new_downloads()
+    await bench.bring(plan_of(asset("http://evil.example/a")))
 
 
-async def test_the_same_host_from_http_to_https_keeps_credentials() -> None:
-    network = _Network(
-        {"http://nas.home/a": redirect("https://nas.home/a"), "https://nas.home/a": httpx.Response(200)},
-        "10.0.0.1",
-    )
-    await ask(network, "http://nas.home/a")
-    assert network.requests[1].headers["authorization"] == "x"
+async def test_metadata_services_are_not_asked_even_by_their_address(
+    internet: Internet, bench: Bench
+) -> None:
+    with pytest.raises(DownloadError, match="inside this machine's own network"):
+        await bench.bring(plan_of(asset("http://169.254.169.254/latest/meta-data")))
+    assert internet.dialled == []
+
+
+async def test_the_checked_address_is_the_one_connected_to(
+    internet: Internet, bench: Bench, server: FileServer, other_server: FileServer
+) -> None:
+    """The name service is asked once for a connection: a second answer could be another."""
+    asked: list[str] = []
+    resolve = internet.resolve
+
+    async def once(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return await resolve(host, port) if asked.count(host) == 1 else ["10.0.0.1"]
+
+    internet.resolve = once  # type: ignore[method-assign]  # the test's own object
+    bench.downloads = bench.new_downloads()
+    server.add("/a", location="http://files.example/b")
+    there = other_server.add("/b", BODY)
+    await bench.bring(plan_of(asset("http://hub.example/a", Authorization="x")))
+    assert internet.dialled == ["8.8.8.8", "8.8.4.4"]
+    assert asked == ["hub.example", "files.example"]
+    assert there.seen[0]["host"] == "files.example"
+    assert "authorization" not in there.seen[0]
+
+
+async def test_a_private_server_may_lead_to_another(
+    internet: Internet, bench: Bench, server: FileServer, other_server: FileServer
+) -> None:
+    server.add("/a", location="http://10.0.0.2/b")
+    other_server.add("/b", BODY)
+    await bench.bring(plan_of(asset("http://nas.home/a")))
+    assert internet.dialled == ["10.0.0.1", "10.0.0.2"]
+
+
+async def test_an_address_that_does_not_answer_is_followed_by_the_next(
+    internet: Internet, bench: Bench, server: FileServer
+) -> None:
+    server.add("/a", BODY)
+    internet.names["hub.example"] = ["8.8.4.4", "8.8.8.8"]
+    internet.servers["8.8.4.4"].server_close()
+    await bench.bring(plan_of(asset("http://hub.example/a")))
+    assert internet.dialled == ["8.8.4.4", "8.8.8.8"]
+
+
+def test_https_does_not_become_http() -> None:
+    hop = transport.Hop(httpx.URL("https://hub.example/a"), {})
+    with pytest.raises(DownloadError, match="from https to unencrypted http"):
+        hop.follow("http://hub.example/a", guarded=True)
+
+
+def test_the_same_host_from_http_to_https_keeps_credentials() -> None:
+    hop = transport.Hop(httpx.URL("http://nas.home/a"), {"Authorization": "x"})
+    assert hop.follow("https://nas.home/a", guarded=False).private == {"Authorization": "x"}
+    assert hop.follow("https://nas.home:444/a", guarded=False).private == {}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,8 @@
 """Addresses: which may be shown, which belong together, and which are private."""
 
-import asyncio
 import ipaddress
-import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-
-from jan_host.contract.errors import DownloadError
 
 if TYPE_CHECKING:
     import httpx
@@ -43,15 +39,32 @@ def keeps_credentials(here: "httpx.URL", there: "httpx.URL") -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet; addresses that wrap another are unwrapped."""
+    """Whether an IP address belongs to the public internet."""
+    ip = _unwrapped(address)
+    return ip.is_global and not ip.is_multicast
+
+
+def is_link_local(address: str) -> bool:
+    """Whether an IP address is one of this very link, such as a cloud's metadata service (RFC 3927)."""
+    return _unwrapped(address).is_link_local
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its very name or address."""
+    address = literal(host)
+    if address is None:
+        return f".{host.lower()}".endswith(".localhost")
+    return _unwrapped(address).is_loopback
+
+
+def _unwrapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address, or the one inside of an address that wraps another."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        return ip.ipv4_mapped or ip.sixtofour or ip
+    return ip
 
 
 def literal(host: str) -> str | None:
@@ -60,40 +73,3 @@ def literal(host: str) -> str | None:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         return None
-
-
-def is_proxied(url: "httpx.URL") -> bool:
-    """Whether the environment sends requests for this address through a proxy."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    return (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.host)
-
-
-async def public_addresses(url: "httpx.URL") -> list[str]:
-    """The IP addresses of the URL's host, all of them public.
-
-    Raises:
-        DownloadError: The host is not known, or one of its addresses is private.
-    """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            url.host, port_of(url), type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )
-    except OSError as error:
-        raise DownloadError(
-            f"The server sent us on to {url.host}, and no such host is known ({error.strerror})."
-            " Check the network connection and the name, then resume the download."
-        ) from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not all(map(is_public, addresses)):
-        raise private_target(url.host)
-    return addresses
-
-
-def private_target(host: str) -> DownloadError:
-    """The error of a public server that sends us to an address inside this network."""
-    return DownloadError(
-        f"A public server redirected the download to {host}, which is inside this machine's own network:"
-        " refused. If the file really is there, name that address itself as the origin."
-    )

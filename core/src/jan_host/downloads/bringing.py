@@ -2,23 +2,24 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 from jan_host.contract.errors import DownloadError
 from jan_host.downloads.archive import extract
 from jan_host.downloads.copying import hash_file
 from jan_host.downloads.disk import ensure_space
-from jan_host.downloads.fetch import CHUNK_BYTES, Fetch, Retries
+from jan_host.downloads.fetch import BLOCK_BYTES, Fetch, Manners
 from jan_host.downloads.folder import DownloadFolder
+from jan_host.downloads.headers import reveal
+from jan_host.downloads.ledger import Segment
 from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.partial import PartialFile, compare
 from jan_host.downloads.progress import Progress
-
-if TYPE_CHECKING:
-    import httpx
+from jan_host.downloads.saving import sync_folder
+from jan_host.downloads.transport import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +28,8 @@ class Bringer:
 
     folder: DownloadFolder
     progress: Progress
-    client: Callable[[], Awaitable["httpx.AsyncClient"]]
+    manners: Callable[[], Manners]
     environ: Mapping[str, str]
-    retries: Retries
 
     async def bring(self, index: int, parcel: Parcel) -> None:
         """Fetch the parcel, verify it, and stage the files that come out of it.
@@ -40,6 +40,7 @@ class Bringer:
         if not self.folder.is_staged(parcel):
             source = await self._verified(index, parcel)
             if parcel.is_archive:
+                self.progress.file(index, "verifying")
                 await extract(source, parcel.assets, self.folder.staging, parcel.label)
                 # In a thread: to free gigabytes takes a file system a while.
                 await asyncio.to_thread(self.folder.whole(index).unlink, missing_ok=True)
@@ -47,8 +48,8 @@ class Bringer:
                 target = self.folder.staging.joinpath(parcel.assets[0].filename)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(source, target)
-        if parcel.size is not None:
-            self.progress.received(index, parcel.size)
+                await asyncio.to_thread(sync_folder, target.parent)
+        self.progress.done(index, parcel.size)
 
     async def _verified(self, index: int, parcel: Parcel) -> Path:
         """A file that is all of the parcel, with the right size and hash."""
@@ -57,45 +58,49 @@ class Bringer:
             return whole
         if parcel.path is not None and parcel.is_archive:
             return await _verified_in_place(parcel.path, parcel)
-        partial = PartialFile(self.folder.part(index))
-        try:
-            if parcel.path is not None:
-                await self._copy(index, parcel.path, partial)
-            else:
-                await self._fetch(index, parcel, partial)
-            await asyncio.to_thread(partial.verify, parcel.sha256, parcel.label)
-            partial.move(whole)
-        finally:
-            partial.close()
+        partial = PartialFile(self.folder.part(index), parcel, self.manners().segment_bytes)
+        self.progress.watch(index, partial.ledger)
+        if parcel.path is not None:
+            await self._copy(parcel.path, partial)
+        else:
+            await self._fetch(parcel, partial)
+        self.progress.file(index, "verifying")
+        await asyncio.to_thread(partial.verify)
+        partial.move(whole)
         return whole
 
-    async def _fetch(self, index: int, parcel: Parcel, partial: PartialFile) -> None:
-        while await asyncio.to_thread(partial.absorb):
-            self.progress.received(index, partial.length)
-
-        def on_total(total: int) -> None:
-            self.progress.total(index, total)
-            ensure_space(self.folder.path, total - partial.length)
-
+    async def _fetch(self, parcel: Parcel, partial: PartialFile) -> None:
+        assert parcel.url is not None
+        headers = parcel.assets[0].headers
+        manners = self.manners()
         await Fetch(
             parcel=parcel,
             partial=partial,
-            client=await self.client(),
-            environ=self.environ,
-            retries=self.retries,
-            on_total=on_total,
-            on_received=lambda count: self.progress.received(index, count),
+            source=Source(manners.dialer, parcel.url, lambda: reveal(headers, self.environ)),
+            manners=manners,
+            check_space=lambda left: ensure_space(self.folder.path, left),
         ).run()
 
-    async def _copy(self, index: int, path: Path, partial: PartialFile) -> None:
-        partial.restart()
-        with _existing(path).open("rb") as file:
-            total = os.fstat(file.fileno()).st_size
-            self.progress.total(index, total)
+    async def _copy(self, path: Path, partial: PartialFile) -> None:
+        """Copy a local file, in steps short enough to be cancelled between."""
+        await asyncio.to_thread(partial.restart)
+        with _existing(path).open("rb", buffering=0) as source, partial.writer(0) as target:
+            total = os.fstat(source.fileno()).st_size
             ensure_space(self.folder.path, total)
-            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-                await asyncio.to_thread(partial.append, chunk)
-                self.progress.received(index, partial.length)
+            partial.ledger.end_at(total)
+            if (segment := partial.ledger.claim(total)) is None:
+                return  # the file is empty
+            try:
+                while await asyncio.to_thread(_copy_block, source, partial, target, segment):
+                    pass
+            finally:
+                partial.ledger.release(segment)
+
+
+def _copy_block(source: IO[bytes], partial: PartialFile, target: IO[bytes], segment: Segment) -> bool:
+    block = source.read(min(BLOCK_BYTES, partial.ledger.room(segment)))
+    partial.append(target, segment, memoryview(block))
+    return bool(block)
 
 
 async def _verified_in_place(path: Path, parcel: Parcel) -> Path:

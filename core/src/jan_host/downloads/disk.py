@@ -20,6 +20,12 @@ def ensure_space(folder: Path, needed: int) -> None:
         )
 
 
+def used(file: Path) -> int:
+    """Bytes that a file takes up; less than its length when it has gaps."""
+    stat = file.stat()
+    return min(stat.st_size, getattr(stat, "st_blocks", stat.st_size) * 512)  # Windows counts no blocks
+
+
 def existing(folder: Path) -> Path:
     """The folder, or its nearest parent that exists."""
     return next(candidate for candidate in (folder, *folder.absolute().parents) if candidate.exists())

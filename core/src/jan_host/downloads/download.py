@@ -1,27 +1,21 @@
 """One plan on its way from addresses to a model's folder."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from jan_host.contract.errors import DownloadError, JanHostError
+from jan_host.contract.errors import ConflictError, DownloadError, JanHostError
 from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.bringing import Bringer
 from jan_host.downloads.disk import ensure_space
-from jan_host.downloads.fetch import Retries
+from jan_host.downloads.fetch import Manners
 from jan_host.downloads.folder import DownloadFolder
 from jan_host.downloads.parcels import Parcel, parcels_of
 from jan_host.downloads.placing import bring_near, displace, place
-from jan_host.downloads.progress import Progress
+from jan_host.downloads.progress import Progress, Publish
+from jan_host.downloads.records import Record, write_record
 from jan_host.downloads.translation import translate
-
-if TYPE_CHECKING:
-    import httpx
-
-AT_ONCE = 2
-"""How many parcels of one download are fetched at the same time."""
 
 Finish = Callable[[ImportPlan], Awaitable[None]]
 
@@ -30,59 +24,49 @@ Finish = Callable[[ImportPlan], Awaitable[None]]
 class Tools:
     """What every download needs from its surroundings."""
 
-    client: Callable[[], Awaitable["httpx.AsyncClient"]]
+    manners: Callable[[], Manners]
     environ: Mapping[str, str]
-    retries: Retries
+    turns: asyncio.Semaphore
+    """How many downloads work at once; the others wait."""
+    files_at_once: int
+    publish: Publish
 
 
 class Download:
     """Carries out one plan; `start` may be called again after a failure.
 
     Args:
-        plan: What to fetch.
-        target: The model's folder.
-        finish: Called once the files are in `target`.
+        record: The plan, where its files go, and what became of it so far.
+        finish: Called once the files are in the target.
         folder: Where partial files lie.
-        progress: Shows the state to the world.
-        tools: The client and the manners of transfers.
+        tools: What it shares with others.
 
     Raises:
         ImportFailedError: The plan can't be carried out by anyone.
     """
 
-    def __init__(
-        self,
-        plan: ImportPlan,
-        target: Path,
-        finish: Finish,
-        *,
-        folder: DownloadFolder,
-        progress: Progress,
-        tools: Tools,
-    ) -> None:
-        self.plan = plan
-        self.target = target
+    def __init__(self, record: Record, finish: Finish, *, folder: DownloadFolder, tools: Tools) -> None:
+        self.record = record
         self.finish = finish
         self.folder = folder
-        self.progress = progress
         self.error: JanHostError | None = None
-        self._parcels = parcels_of(plan)
+        self._parcels = parcels_of(record.plan)
+        self.progress = Progress(record.info(folder.path.name), self._parcels, tools.publish)
         self._tools = tools
         self._task: asyncio.Task[None] | None = None
-        self._placed = False
         self._committing = False
         self._given_up = False
 
     @property
     def running(self) -> bool:
-        """Whether it is at work."""
+        """Whether it is at work, or waits for its turn."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
         """Set to work, or go on after a failure. What is here already is not fetched again."""
         self.error = None
         self._given_up = self._committing = False
-        self.progress.begin([parcel.size for parcel in self._parcels])
+        self.progress.begin("waiting" if self._tools.turns.locked() else "running")
         self._task = asyncio.create_task(self._run(), name=f"download {self.progress.info.id}")
         self._task.add_done_callback(self._settle)
 
@@ -97,25 +81,42 @@ class Download:
             self._task.cancel()
         await self.ended()
 
-    async def give_up(self) -> None:
-        """End the work and delete what has come, unless it is complete."""
+    async def give_up(self, *, drop: bool) -> None:
+        """End the work, unless it is complete; with `drop`, delete what has come."""
         self._given_up = True
         await self.interrupt()
-        if self.progress.info.status == "failed":
+        if self.progress.info.status == "done":
+            return
+        if self.progress.info.status != "cancelled":
             self._cancelled()
-        if self.progress.info.status == "cancelled":
-            await asyncio.to_thread(self._discard)
+        await asyncio.to_thread(self._drop if drop else self._keep_cancelled)
 
     async def _run(self) -> None:
         try:
             with self.folder.locked():
+                await self._run_locked()
+        except Exception as error:  # another process is at work here, or there is no folder to work in
+            self._failed(error)
+        else:
+            if self.progress.info.status == "done":
+                await asyncio.to_thread(self.folder.remove)
+
+    async def _run_locked(self) -> None:
+        try:
+            await self._note("active")
+            async with self._tools.turns:
+                if self.progress.info.status == "waiting":
+                    self.progress.status("running")
                 await self._work()
         except Exception as error:
-            self.error = translate(error, self.folder.path.parent, self.target.parent)
-            self.progress.status("failed", self.error.message)
+            self._failed(error)
+            await self._note("failed")
         else:
-            self.folder.remove()
             self.progress.status("done")
+
+    def _failed(self, error: Exception) -> None:
+        self.error = translate(error, self.folder.path.parent, self.record.target.parent)
+        self.progress.status("failed", self.error.message)
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         """Say what became of an interrupted download, before anyone who waits for it looks."""
@@ -131,44 +132,62 @@ class Download:
         self.error = None
         self.progress.status("cancelled")
 
-    def _discard(self) -> None:
+    async def _note(self, status: str) -> None:
+        """Keep the state for the next process. A full disk does not matter more than it does anyway."""
+        self.record.status = status
+        self.record.error = self.progress.info.error
+        self.record.files = self.progress.snapshot().files
+        try:
+            await asyncio.to_thread(write_record, self.folder.path, self.record)
+        except OSError:
+            if status == "active":
+                raise
+
+    def _keep_cancelled(self) -> None:
+        """Note that it does not go on by itself. Another process's download is left alone."""
+        with contextlib.suppress(ConflictError, OSError), self.folder.locked():
+            self.record.status, self.record.error = "cancelled", None
+            self.record.files = self.progress.snapshot().files
+            write_record(self.folder.path, self.record)
+
+    def _drop(self) -> None:
         self.folder.remove()
-        if self._placed:
-            displace((asset.filename for asset in self.plan.assets), self.target)
-            self._placed = False
+        if self.record.placing:
+            displace((asset.filename for asset in self.record.plan.assets), self.record.target)
+            self.record.placing = False
 
     async def _work(self) -> None:
-        if not self._placed:
-            self._check_space()
+        target = self.record.target
+        if not self._is_brought():
+            self.record.placing = False
+            ensure_space(
+                self.folder.path,
+                sum(self.folder.missing(index, parcel) for index, parcel in enumerate(self._parcels)),
+            )
             await self._bring_all()
-            near = await bring_near(self.folder.staging, self.target)
-            self._committing = True
-            place(near, self.target)
-            self._placed = True
+        near = await bring_near(self.folder.staging, target)
         self._committing = True
-        await self.finish(self.plan)
+        if not self.record.placing:
+            self.record.placing = True
+            await self._note("active")
+        await asyncio.to_thread(place, near, target)
+        await self.finish(self.record.plan)
 
-    def _check_space(self) -> None:
-        """Ask for the room that the sizes in the plan need; archives need as much again to unpack."""
-        needed = 0
-        for index, parcel in enumerate(self._parcels):
-            if parcel.size is None or self.folder.is_staged(parcel):
-                continue
-            part = self.folder.part(index)
-            here = self.folder.whole(index).is_file() or (parcel.path is not None and parcel.is_archive)
-            needed += 0 if here else max(0, parcel.size - (part.stat().st_size if part.is_file() else 0))
-            needed += parcel.size if parcel.is_archive else 0
-        ensure_space(self.folder.path, needed)
+    def _is_brought(self) -> bool:
+        """Whether an earlier run brought everything, and was ended while the files moved into place."""
+        staged, target = self.folder.staging, self.record.target
+        names = [asset.filename for asset in self.record.plan.assets]
+        here = all((staged / name).is_file() or (target / name).is_file() for name in names)
+        return self.record.placing and here
 
     async def _bring_all(self) -> None:
         bringer = Bringer(
             folder=self.folder,
             progress=self.progress,
-            client=self._tools.client,
+            manners=self._tools.manners,
             environ=self._tools.environ,
-            retries=self._tools.retries,
         )
-        room = asyncio.Semaphore(AT_ONCE)
+        room = asyncio.Semaphore(self._tools.files_at_once)
 
         async def bring(index: int, parcel: Parcel) -> None:
             async with room:

@@ -1,34 +1,44 @@
 """All downloads of this process: begin, watch, cancel, resume."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from jan_host.contract.errors import ConflictError, DownloadNotFoundError
+from jan_host.config import DownloadsConfig
+from jan_host.contract.errors import ConflictError, DownloadNotFoundError, JanHostError
 from jan_host.contract.events import DownloadInfo, Event
 from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.download import Download, Finish, Tools
-from jan_host.downloads.fetch import Retries
+from jan_host.downloads.fetch import Manners
 from jan_host.downloads.folder import DownloadFolder
+from jan_host.downloads.manners import make_manners
 from jan_host.downloads.parcels import id_of
-from jan_host.downloads.progress import Progress
+from jan_host.downloads.records import Record, read_record
 
-if TYPE_CHECKING:
-    import httpx
+_log = logging.getLogger(__name__)
+
+MOST_DONE = 100
+"""Complete downloads that are remembered; older ones are forgotten. Others are kept until they end."""
+
+MakeManners = Callable[[DownloadsConfig, Mapping[str, str]], Manners]
 
 
 class Downloads:
-    """Carries out plans. Belongs to one event loop; the state lives in memory, partial files on disk.
+    """Carries out plans. Belongs to one event loop.
+
+    A download that has not ended well lies in a folder of its own: what to do, and what of it is
+    done. `restore` takes these up again, also after the process was killed.
 
     Args:
-        folder: Where partial files lie, in a folder for each download.
+        folder: Where they lie.
         publish: Told a `DownloadEvent` at most five times a second for each download, and at
-            its beginning and end.
+            every change of its status.
+        config: How many at once, how fast, and where to.
         environ: Where ``env:NAME`` in headers is looked up when a request is made.
-        retries: How often and how soon broken transfers are tried again.
+        manners: Makes what transfers share; on first use, since it needs the event loop.
     """
 
     def __init__(
@@ -36,26 +46,35 @@ class Downloads:
         *,
         folder: Path,
         publish: Callable[[Event], None],
+        config: DownloadsConfig | None = None,
         environ: Mapping[str, str] = os.environ,
-        retries: Retries | None = None,
+        manners: MakeManners = make_manners,
     ) -> None:
         self._folder = folder
-        self._publish = publish
-        self._client: httpx.AsyncClient | None = None
-        self._opening = asyncio.Lock()
-        self._tools = Tools(client=self._open_client, environ=environ, retries=retries or Retries())
+        self._config = config or DownloadsConfig()
+        self._environ = environ
+        self._make_manners = manners
+        self._manners: Manners | None = None
+        self._tools = Tools(
+            manners=self._get_manners,
+            environ=environ,
+            turns=asyncio.Semaphore(self._config.at_once),
+            files_at_once=self._config.files_at_once,
+            publish=publish,
+        )
         self._downloads: dict[str, Download] = {}
 
     def begin(self, plan: ImportPlan, target: Path, finish: Finish) -> DownloadInfo:
         """Start to fetch a plan's files. Needs a running event loop.
 
-        The same plan has the same id again: one that runs is joined, and a broken one goes on
-        where it stopped, also after a restart of the process.
+        The same plan has the same id again: one that is on its way is joined, and a broken one
+        goes on where it stopped, also after a restart of the process.
 
         Args:
             plan: From an importer.
             target: The model's folder; made when the files are complete.
-            finish: Called with the plan once the files are in `target`.
+            finish: Called with the plan once the files are in `target`; may be called twice when
+                the process is killed meanwhile.
 
         Raises:
             ImportFailedError: The plan names files outside the model's folder, or no address.
@@ -64,25 +83,36 @@ class Downloads:
         known = self._downloads.get(name)
         if known is not None and known.running:
             return known.progress.snapshot()
-        info = DownloadInfo(
-            id=name,
-            model=plan.model.id,
-            origin=plan.origin,
-            importer=plan.importer,
-            status="running",
-            created=int(time.time()),
-        )
-        download = Download(
-            plan,
-            target,
-            finish,
-            folder=DownloadFolder(self._folder / name),
-            progress=Progress(info, self._publish),
-            tools=self._tools,
-        )
-        self._downloads[name] = download
+        placing = known is not None and known.record.placing
+        record = Record(status="active", created=int(time.time()), plan=plan, target=target, placing=placing)
+        download = self._add(name, record, finish)
         download.start()
         return download.progress.snapshot()
+
+    async def restore(self, finish: Finish) -> None:
+        """Take up what earlier processes left: it is listed, and waits for `resume` or `resume_all`.
+
+        What another process is at work on is left to it.
+
+        Args:
+            finish: As for `begin`.
+        """
+        found = await asyncio.to_thread(self._read_records)
+        for name, record in sorted(found.items(), key=lambda item: item[1].created):
+            if name in self._downloads:
+                continue
+            try:
+                self._add(name, record, finish)
+            except JanHostError as error:
+                _log.warning("The download %s can't be taken up again: %s", name, error)
+
+    def resume_all(self) -> None:
+        """Go on with what was on its way when the last process ended, unless the settings say no."""
+        if not self._config.resume_at_start:
+            return
+        for download in self._downloads.values():
+            if download.progress.info.status == "waiting" and not download.running:
+                download.start()
 
     async def wait(self, download_id: str) -> DownloadInfo:
         """Wait until the download has ended: done or cancelled.
@@ -98,7 +128,7 @@ class Downloads:
         return download.progress.snapshot()
 
     def list(self) -> list[DownloadInfo]:
-        """All downloads since the process began, the oldest first."""
+        """All downloads that are known, the oldest first."""
         return [download.progress.snapshot() for download in self._downloads.values()]
 
     def get(self, download_id: str) -> DownloadInfo:
@@ -109,19 +139,23 @@ class Downloads:
         """
         return self._find(download_id).progress.snapshot()
 
-    async def cancel(self, download_id: str) -> DownloadInfo:
-        """Give a download up and delete what has come. Cancelling twice is no error.
+    async def cancel(self, download_id: str, *, drop: bool = False) -> DownloadInfo:
+        """Give a download up. Cancelling twice is no error.
+
+        Args:
+            download_id: Which.
+            drop: Whether what has come is deleted; else a resume goes on from there.
 
         Raises:
             DownloadNotFoundError: No download has that id.
             ConflictError: It is complete.
         """
         download = self._find(download_id)
-        await download.give_up()
+        await download.give_up(drop=drop)
         if download.progress.info.status == "done":
             raise ConflictError(
                 f"The download {download_id!r} is complete."
-                f" Delete the model {download.plan.model.id!r} instead."
+                f" Delete the model {download.record.plan.model.id!r} instead."
             )
         return download.progress.snapshot()
 
@@ -140,12 +174,21 @@ class Downloads:
         return download.progress.snapshot()
 
     async def close(self) -> None:
-        """Interrupt what runs, keep the partial files for the next time, and close connections."""
-        for download in self._downloads.values():
+        """Interrupt what is on its way, so that the next process can go on with it."""
+        for download in reversed(self._downloads.values()):  # those that wait first, or they would begin
             await download.interrupt()
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self._manners is not None:
+            self._manners.dialer.close()
+            self._manners = None
+
+    def _add(self, name: str, record: Record, finish: Finish) -> Download:
+        download = Download(record, finish, folder=DownloadFolder(self._folder / name), tools=self._tools)
+        self._downloads.pop(name, None)
+        self._downloads[name] = download
+        done = [key for key, each in self._downloads.items() if each.progress.info.status == "done"]
+        for key in done[:-MOST_DONE]:
+            del self._downloads[key]
+        return download
 
     def _find(self, download_id: str) -> Download:
         try:
@@ -155,11 +198,19 @@ class Downloads:
                 f"There is no download {download_id!r}. GET /v1/downloads lists those that there are."
             ) from None
 
-    async def _open_client(self) -> "httpx.AsyncClient":
-        """The one client, made on first use and in a thread: certificates take a while to load."""
-        from jan_host.downloads.transport import new_client
+    def _read_records(self) -> dict[str, Record]:
+        """The records of all downloads that no process is at work on."""
+        found: dict[str, Record] = {}
+        if not self._folder.is_dir():
+            return found
+        for path in self._folder.iterdir():
+            folder = DownloadFolder(path)
+            record = None if folder.is_busy() else read_record(path)
+            if record is not None:
+                found[path.name] = record
+        return found
 
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(new_client)
-        return self._client
+    def _get_manners(self) -> Manners:
+        if self._manners is None:
+            self._manners = self._make_manners(self._config, self._environ)
+        return self._manners

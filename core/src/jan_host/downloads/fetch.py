@@ -1,67 +1,81 @@
-"""One parcel over HTTP: with resume after a break, and as many tries as make sense."""
+"""One parcel over HTTP: over several connections, with resume after a break."""
 
 import asyncio
-import math
-import random
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from jan_host.contract.errors import DownloadError, OriginNotFoundError
-from jan_host.downloads.headers import reveal
+from jan_host.contract.errors import DownloadError
+from jan_host.downloads import answers
+from jan_host.downloads.connection import Answer
+from jan_host.downloads.dialing import Dialer
+from jan_host.downloads.gate import Gate
+from jan_host.downloads.ledger import ENDLESS, Segment
 from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.partial import PartialFile
-from jan_host.downloads.transport import open_stream
+from jan_host.downloads.retries import ChangedError, Failures, Retries, TransientError
+from jan_host.downloads.threads import ResultT, in_thread
+from jan_host.downloads.throttle import Throttle
+from jan_host.downloads.transport import Source
 
-if TYPE_CHECKING:
-    import httpx
-
-CHUNK_BYTES = 1 << 20
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
-    """How often and how soon a broken transfer is tried again.
-
-    Tries count only while nothing new comes: each new MiB gives all of them back.
-    """
-
-    tries: int = 5
-    first_seconds: float = 0.5
-    most_seconds: float = 20.0
-
-    def pause(self, failures: int, asked: float | None) -> float:
-        """Seconds to wait: doubled each time, with jitter, and as long as the server asked."""
-        backoff = math.ldexp(self.first_seconds, failures - 1) * random.uniform(0.5, 1.5)
-        return min(max(backoff, asked or 0.0), self.most_seconds)
-
-
-class _TransientError(Exception):
-    """The server failed in a way that may pass."""
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
+BLOCK_BYTES = 1 << 20
+MOST_RESTARTS = 3
+SEGMENT_SECONDS = 5.0
+"""A segment is as long as a connection needs so many seconds for, so that asking costs little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How transfers behave, and what they share."""
+
+    dialer: Dialer
+    gate: Gate
+    throttle: Throttle = field(default_factory=Throttle)
+    retries: Retries = field(default_factory=Retries)
+    connections_per_file: int = 4
+    widen_seconds: float = 1.0
+    """After so long a file gets one more connection, and again after as long."""
+    segment_bytes: int = 8 << 20
+    """The shortest segment of a file that is fetched over several connections."""
+    save_bytes: int = 64 << 20
+    save_seconds: float = 2.0
+    """At most so much, or what came in so long, is fetched again after a crash."""
+
+
 class Fetch:
     """The transfer of one parcel into its partial file.
 
-    `on_total` is told the size once it is known (it may raise `InsufficientDiskError`),
-    `on_received` what has come, both in bytes.
+    Args:
+        parcel: What to fetch.
+        partial: Where to.
+        source: Where from.
+        manners: How.
+        check_space: Told, now and then, how many bytes are still to come; may raise `InsufficientDiskError`.
     """
 
-    parcel: Parcel
-    partial: PartialFile
-    client: "httpx.AsyncClient"
-    environ: Mapping[str, str]
-    retries: Retries
-    on_total: Callable[[int], None]
-    on_received: Callable[[int], None]
+    def __init__(
+        self,
+        *,
+        parcel: Parcel,
+        partial: PartialFile,
+        source: Source,
+        manners: Manners,
+        check_space: Callable[[int], None],
+    ) -> None:
+        self._parcel = parcel
+        self._partial = partial
+        self._ledger = partial.ledger
+        self._source = source
+        self._manners = manners
+        self._check_space = check_space
+        self._ranges: bool | None = None
+        """Whether the server sends parts; ``None`` until it was seen."""
+        self._width = manners.connections_per_file
+        self._want = manners.segment_bytes
+        self._helpers: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
+        """Set when a helper has let go of a segment."""
 
     async def run(self) -> None:
         """Bring the whole parcel.
@@ -69,155 +83,204 @@ class Fetch:
         Raises:
             OriginNotFoundError: The server has no such file.
             DownloadError: The server refused, or the connection broke too often.
+            InsufficientDiskError: What is to come does not fit.
+            OSError: The disk failed.
         """
-        import httpx
-
-        furthest, failures = self.partial.length, 0
-        while not self._complete():
-            reason, asked = "", None
-            try:
-                await self._attempt()
-                return
-            except _TransientError as error:
-                reason, asked = str(error), error.retry_after
-            except httpx.TransportError as error:
-                reason = _describe(error)
-            failures += 1
-            if self.partial.length >= furthest + CHUNK_BYTES:
-                furthest, failures = self.partial.length, 1
-            if failures >= self.retries.tries:
-                raise DownloadError(
-                    f"{self.parcel.label} could not be fetched: {reason}, {failures} times in a row."
-                    " What has come is kept: resume the download later, or check the connection."
-                )
-            await asyncio.sleep(self.retries.pause(failures, asked))
-
-    def _complete(self) -> bool:
-        return self.parcel.size is not None and self.partial.length == self.parcel.size
-
-    async def _attempt(self) -> None:
-        """One request: from where we are, if what lies here can be trusted, else from the start."""
-        assert self.parcel.url is not None
-        headers = reveal(self.parcel.assets[0].headers, self.environ)
-        self._distrust()
-        async with open_stream(self.client, self.parcel.url, headers, self._range()) as response:
-            self._check_status(response)
-            self._place_start(response)
-            self._check_length(response)
-            await self._receive(response)
-        self._check_end()
-
-    def _distrust(self) -> None:
-        """Start over when a rest could not be told from a rest of something else."""
-        size = self.parcel.size
-        unknown = self.partial.mark is None and self.parcel.sha256 is None
-        if unknown or (size is not None and self.partial.length > size):
-            self.partial.restart()
-
-    def _range(self) -> dict[str, str]:
-        if not self.partial.length:
-            return {}
-        mark = self.partial.mark
-        guard = {"If-Range": mark} if mark else {}
-        return {"Range": f"bytes={self.partial.length}-", **guard}
-
-    def _check_status(self, response: "httpx.Response") -> None:
-        code = response.status_code
-        if code in (200, 206):
-            return
-        label = self.parcel.label
-        if code in _TRANSIENT:
-            raise _TransientError(f"the server answered {code}", _retry_after(response))
-        if code == 416 and self.partial.length:
-            self.partial.restart()
-            raise _TransientError("the server no longer has the version that was begun")
-        if code in (401, 403):
-            raise DownloadError(
-                f"The server refused {label} ({code}). Check that you may read it, and the token or password."
-            )
-        if code in (404, 410):
-            raise OriginNotFoundError(f"{label} is not there ({code}). Check the origin, or plan it again.")
-        raise DownloadError(f"The server answered {code} for {label}. Try again later, or check the origin.")
-
-    def _place_start(self, response: "httpx.Response") -> None:
-        """Make sure that the body begins where the partial file ends."""
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise DownloadError(
-                f"The server sends {self.parcel.label} compressed, though it was asked not to."
-                " It can't be verified; take it from another origin."
-            )
-        mark = _mark_of(response)
-        if response.status_code == 200:
-            self.partial.restart()
-        elif not self._continues(response, mark):
-            self.partial.restart()
-            raise _TransientError("the server sent another part than it was asked for")
-        if response.status_code == 200:
-            self.partial.mark = mark
-
-    def _continues(self, response: "httpx.Response", mark: str | None) -> bool:
-        match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-        known = self.partial.mark
-        same_version = known is None or mark in (None, known)
-        return match is not None and int(match[1]) == self.partial.length and same_version
-
-    def _check_length(self, response: "httpx.Response") -> None:
-        """Hold the size that the server tells against the plan's, before anything is written."""
-        length = response.headers.get("content-length", "")
-        if not length.isdecimal():
-            return
-        total = self.partial.length + int(length)
-        if self.parcel.size is not None and total != self.parcel.size:
-            self._refuse_size(f"{total} bytes")
-        self.on_total(total)
-
-    async def _receive(self, response: "httpx.Response") -> None:
-        """Write the body in large pieces; when it breaks off, what has come is written all the same."""
-        pending = bytearray()
         try:
-            async for chunk in response.aiter_raw():
-                pending += chunk
-                received = self.partial.length + len(pending)
-                if self.parcel.size is not None and received > self.parcel.size:
-                    pending.clear()
-                    self._refuse_size("more")
-                self.on_received(received)
-                if len(pending) >= CHUNK_BYTES:
-                    full, pending = pending, bytearray()
-                    await asyncio.to_thread(self.partial.append, full)
+            async with asyncio.TaskGroup() as group:
+                beside = [
+                    group.create_task(self._save_often()),
+                    group.create_task(self._widen(group)),
+                    group.create_task(self._absorb()),
+                ]
+                await self._fetch_all()
+                for task in [*beside[:2], *self._helpers]:
+                    task.cancel()
+        except ExceptionGroup as failures:
+            if isinstance(failures.exceptions[0], answers.WrongSizeError):
+                await self._in_thread(self._partial.restart)
+            raise failures.exceptions[0] from None
         finally:
-            self.partial.append(pending)
+            if not self._ledger.complete:
+                with contextlib.suppress(OSError):  # a full disk: the note before this one still holds
+                    await self._in_thread(self._partial.save)
 
-    def _check_end(self) -> None:
-        size = self.parcel.size
-        if size is not None and self.partial.length < size:
-            raise _TransientError(f"the connection ended after {self.partial.length} of {size} bytes")
+    async def _fetch_all(self) -> None:
+        failures, restarts = Failures(self._manners.retries, self._ledger.received), 0
+        while not self._ledger.complete:
+            if self._ledger.received and not self._can_go_on():
+                await self._start_over()
+            segment = self._ledger.claim(self._want)
+            if segment is None:  # all that is left is on its way over other connections
+                self._moved.clear()
+                await self._moved.wait()
+                continue
+            try:
+                await self._fetch(segment)
+            except ChangedError:
+                restarts += 1
+                if restarts > MOST_RESTARTS:
+                    raise DownloadError(
+                        f"{self._parcel.label} changes at its origin again and again while it is fetched."
+                        " Try again later, or take it from another origin."
+                    ) from None
+                await self._start_over()
+            except TransientError as error:
+                if not failures.add(self._ledger.received):
+                    raise DownloadError(
+                        f"{self._parcel.label} could not be fetched: {error}, {failures.count} times"
+                        " in a row. What has come is kept: resume the download later, or check the"
+                        " connection."
+                    ) from None
+                await asyncio.sleep(self._manners.retries.pause(failures.count, error.retry_after))
+
+    def _can_go_on(self) -> bool:
+        """Whether a rest can be had, and could be told from a rest of something else."""
+        return self._ranges is not False and (self._partial.mark is not None or self._hash_is_known())
+
+    async def _start_over(self) -> None:
+        for helper in self._helpers:
+            helper.cancel()
+        if self._helpers:
+            await asyncio.wait(self._helpers)
+        await self._in_thread(self._partial.restart)
+
+    async def _fetch(self, segment: Segment) -> None:
+        """One request for as much of the segment as comes."""
+        began, before = time.monotonic(), segment.position
+        try:
+            async with self._manners.gate.connection(self._source.host):
+                answer = await self._source.open(self._range(segment))
+                try:
+                    self._check(answer, segment)
+                    await self._in_thread(lambda: self._receive(answer, segment), answer.connection.stop)
+                finally:
+                    self._source.done(answer)
+        finally:
+            self._ledger.release(segment)
+            self._moved.set()
+        rate = (segment.position - before) / max(time.monotonic() - began, 1e-3)
+        least = self._manners.segment_bytes
+        self._want = max(least, min(16 * least, int(rate * SEGMENT_SECONDS)))
+
+    def _range(self, segment: Segment) -> dict[str, str]:
+        size = ENDLESS if self._ledger.size is None else self._ledger.size
+        if segment.position == 0 and segment.end >= size:
+            return {}
+        last = "" if segment.end >= size else str(segment.end - 1)
+        guard = {"if-range": self._partial.mark} if self._partial.mark else {}
+        return {"range": f"bytes={segment.position}-{last}", **guard}
+
+    def _check(self, answer: Answer, segment: Segment) -> None:
+        """See to it that the body can be appended to the segment, and learn what the head tells."""
+        answers.check_status(answer, self._parcel.label)
+        answers.check_encoding(answer, self._parcel.label)
+        mark, known = answers.mark_of(answer.headers), self._partial.mark
+        bounded = bool(self._range(segment))
+        if answer.status == 206 or answer.headers.get("accept-ranges") == "bytes":
+            self._ranges = True if self._ranges is None else self._ranges
+        if answer.status == 200 and bounded:
+            self._ranges = False if mark == known else self._ranges
+            raise ChangedError
+        if known is not None and mark not in (None, known) and self._ledger.received:
+            raise ChangedError
+        self._learn_size(answers.check_place(answer, segment.position))
+        self._partial.mark = mark or known
+
+    def _learn_size(self, total: int | None) -> None:
+        """Hold the size that the server tells against the plan's, before anything is written."""
+        if total is None or total == self._ledger.size:
+            return
+        if self._parcel.size is not None:
+            self._refuse_size(f"{total} bytes")
+        if self._ledger.size is not None and self._ledger.received:
+            raise ChangedError
+        self._ledger.end_at(total)
+        self._check_space(total)
+
+    def _receive(self, answer: Answer, segment: Segment) -> None:
+        """Write the body as it comes. Runs in a thread."""
+        throttle = self._manners.throttle
+        buffer = memoryview(bytearray(BLOCK_BYTES))
+        with self._partial.writer(segment.position) as file:
+            while room := self._ledger.room(segment):
+                count = answer.read_into(buffer[: min(throttle.block(BLOCK_BYTES), room)])
+                if not count:
+                    return self._ended(answer, segment)
+                self._partial.append(file, segment, buffer[:count])
+                if pause := throttle.wait(count):
+                    answer.connection.stopped.wait(pause)
+        if answer.length is None and segment.position == self._ledger.size:
+            with contextlib.suppress(TransientError):  # all is here; how the connection ends is no matter
+                if answer.read_into(buffer[:1]):
+                    self._refuse_size("more")
+        return None
+
+    def _ended(self, answer: Answer, segment: Segment) -> None:
+        """The body ended before the segment did."""
+        if self._ledger.size is None and not answer.connection.stopped.is_set():
+            self._ledger.end_at(segment.position)
+        elif answer.length is None or segment.position == segment.start:
+            where = f"{segment.position} of {self._ledger.size} bytes"
+            raise TransientError(f"the connection ended after {where}")
 
     def _refuse_size(self, what: str) -> None:
-        self.partial.restart()
-        raise DownloadError(
-            f"{self.parcel.label} should have {self.parcel.size} bytes, and the server sends {what}: refused."
-            " The file has changed at its origin; plan the pull again."
+        raise answers.WrongSizeError(
+            f"{self._parcel.label} should have {self._parcel.size} bytes, and the server sends {what}:"
+            " refused. The file has changed at its origin; plan the pull again."
         )
 
+    async def _widen(self, group: asyncio.TaskGroup) -> None:
+        """Add connections, as long as there is enough left for them."""
+        while True:
+            await asyncio.sleep(self._manners.widen_seconds)
+            if len(self._helpers) + 1 < self._width and self._may_split():
+                helper = group.create_task(self._help())
+                self._helpers.add(helper)
+                helper.add_done_callback(self._helpers.discard)
 
-def _mark_of(response: "httpx.Response") -> str | None:
-    """A strong ETag, or the date of the last change; a weak ETag promises no equal bytes."""
-    tag: str = response.headers.get("etag", "")
-    date: str | None = response.headers.get("last-modified")
-    return tag if tag.startswith('"') else date
+    def _may_split(self) -> bool:
+        """Whether parts that come apart are sure to be of one version, and there are parts to be had."""
+        sure = self._hash_is_known() or (self._partial.mark or "").startswith('"')
+        asked = self._ranges is True and self._ledger.size is not None
+        return sure and asked and self._manners.gate.has_room(self._source.host) and self._ledger.splits()
 
+    async def _help(self) -> None:
+        """Fetch segments beside the first connection; whatever goes wrong is left to that one."""
+        try:
+            while not self._manners.gate.is_awaited():
+                segment = self._ledger.claim(self._want)
+                if segment is None:
+                    return
+                await self._fetch(segment)
+        except TransientError as error:
+            if error.refused:
+                self._width = max(1, self._width - 1)
+        except (ChangedError, DownloadError):
+            self._width = 1
 
-def _retry_after(response: "httpx.Response") -> float | None:
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None
+    async def _save_often(self) -> None:
+        """Note what is on disk, every few seconds and every so many bytes."""
+        saved, at = self._ledger.fetched, time.monotonic()
+        while True:
+            await asyncio.sleep(self._manners.save_seconds / 8)
+            fresh, now = self._ledger.fetched, time.monotonic()
+            due = fresh - saved >= self._manners.save_bytes or now - at >= self._manners.save_seconds
+            if due and fresh > saved:
+                await self._in_thread(self._partial.save)
+                saved, at = fresh, now
+                if self._ledger.size is not None:
+                    self._check_space(self._ledger.size - self._ledger.received)
 
+    async def _absorb(self) -> None:
+        """Hash what an earlier run left, while the rest is fetched."""
+        while await self._in_thread(self._partial.absorb):
+            pass
 
-def _describe(error: "httpx.TransportError") -> str:
-    import httpx
+    def _hash_is_known(self) -> bool:
+        return self._parcel.sha256 is not None or self._parcel.git_sha1 is not None
 
-    if isinstance(error, httpx.TimeoutException):
-        return "the server did not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"no connection ({error})" if str(error) else "no connection"
-    return "the connection broke"
+    async def _in_thread(
+        self, work: Callable[[], ResultT], stop: Callable[[], None] = lambda: None
+    ) -> ResultT:
+        return await in_thread(self._manners.dialer.executor, work, stop)

@@ -2,7 +2,8 @@
 
     <downloads>/<id>/
         lock            held while a process works here
-        0.part          parcel 0, as far as it has come; 0.part.mark is the server's version mark
+        download.json   what is to be done, and whether it goes on by itself
+        0.part          parcel 0, as far as it has come; 0.part.json says which bytes of it are sure
         1.whole         parcel 1, complete and verified, not yet unpacked
         files/          complete files under their final names
 
@@ -15,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jan_host.contract.errors import ConflictError
-from jan_host.downloads.locking import lock
+from jan_host.downloads.disk import used
+from jan_host.downloads.locking import is_locked, lock
 from jan_host.downloads.parcels import Parcel
 
 
@@ -34,9 +36,29 @@ class DownloadFolder:
         """Where the parcel `index` lies once it is verified."""
         return self.path / f"{index}.whole"
 
+    def missing(self, index: int, parcel: Parcel) -> int:
+        """Bytes of room that the parcel still needs, by the plan; archives as much again to unpack."""
+        if parcel.size is None or self.is_staged(parcel):
+            return 0
+        unpacked = parcel.size if parcel.is_archive else 0
+        if self.whole(index).is_file() or (parcel.path is not None and parcel.is_archive):
+            return unpacked
+        part = self.part(index)
+        # Of a file with gaps, only what it takes up is here.
+        here = used(part) if part.is_file() else 0
+        return unpacked + max(0, parcel.size - here)
+
     def is_staged(self, parcel: Parcel) -> bool:
         """Whether everything that the parcel brings is complete."""
         return all(self.staging.joinpath(asset.filename).is_file() for asset in parcel.assets)
+
+    def is_busy(self) -> bool:
+        """Whether a process is at work here."""
+        try:
+            with open(self.path / "lock", "rb+") as file:
+                return is_locked(file)
+        except OSError:
+            return False
 
     def remove(self) -> None:
         """Delete the folder with all that was fetched, unless another process is at work in it."""

@@ -10,16 +10,18 @@ import binascii
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from jan_host.config import DownloadsConfig
 from jan_host.contract.errors import ImportFailedError, JanHostError, OriginNotFoundError
 from jan_host.contract.importer import Asset, RemoteFile
 from jan_host.downloads.addresses import shown
+from jan_host.downloads.connection import Answer
 from jan_host.downloads.headers import reveal
-
-if TYPE_CHECKING:
-    import httpx
+from jan_host.downloads.manners import make_manners
+from jan_host.downloads.retries import TransientError
+from jan_host.downloads.threads import in_thread
+from jan_host.downloads.transport import Source
 
 SECONDS = 60.0
 """How long one look may take."""
@@ -37,12 +39,12 @@ class Looker:
 
     Args:
         environ: Where ``env:NAME`` in headers is looked up.
+        config: The proxy, time-outs, and which private addresses may be asked.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], config: DownloadsConfig | None = None) -> None:
         self._environ = environ
-        self._client: httpx.AsyncClient | None = None
-        self._opening = asyncio.Lock()
+        self._dialer = make_manners(config or DownloadsConfig(), environ).dialer
 
     async def look(self, asset: Asset) -> RemoteFile:
         """What the server tells of a file, from the answer's headers alone.
@@ -68,57 +70,52 @@ class Looker:
             ImportFailedError: It can't be reached, or the server hands out no parts of it.
         """
         async with self._answer(asset, start, count) as answer:
-            if answer.status_code == 416:
+            if answer.status == 416:
                 return b""
             found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-            begins = int(found["start"] or -1) if found and answer.status_code == 206 else 0
+            begins = int(found["start"] or -1) if found and answer.status == 206 else 0
             if begins != start:
                 raise ImportFailedError(f"{shown(asset.url or '')} can't be read in parts.")
-            data = bytearray()
-            async for chunk in answer.aiter_raw(1 << 16):
-                data += chunk
-                if len(data) >= count:
-                    break
-            return bytes(data[:count])
+            return await in_thread(
+                self._dialer.executor, lambda: _read_some(answer, count), answer.connection.stop
+            )
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        self._dialer.close()
 
     @asynccontextmanager
-    async def _answer(self, asset: Asset, start: int, count: int) -> AsyncIterator["httpx.Response"]:
+    async def _answer(self, asset: Asset, start: int, count: int) -> AsyncIterator[Answer]:
         import httpx
-
-        from jan_host.downloads.transport import open_stream
 
         url = asset.url or ""
         try:
-            headers = reveal(asset.headers, self._environ)
-            extra = {"Range": f"bytes={start}-{start + count - 1}"}
-            async with (
-                asyncio.timeout(SECONDS),
-                open_stream(await self._open_client(), url, headers, extra) as answer,
-            ):
-                _check_status(answer.status_code, url)
-                yield answer
+            source = Source(self._dialer, url, lambda: reveal(asset.headers, self._environ))
+            async with asyncio.timeout(SECONDS):
+                answer = await source.open({"range": f"bytes={start}-{start + count - 1}"})
+                try:
+                    _check_status(answer.status, url)
+                    yield answer
+                finally:
+                    source.done(answer)
         except JanHostError as error:
             raise (
                 error if isinstance(error, ImportFailedError) else ImportFailedError(error.message)
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (TransientError, httpx.InvalidURL, TimeoutError) as error:
             raise ImportFailedError(
-                f"{shown(url)} can't be reached ({type(error).__name__}). Check the address and the network."
+                f"{shown(url)} can't be reached ({error or 'it took too long'})."
+                " Check the address and the network."
             ) from None
 
-    async def _open_client(self) -> "httpx.AsyncClient":
-        from jan_host.downloads.transport import new_client
 
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(new_client)
-        return self._client
+def _read_some(answer: Answer, count: int) -> bytes:
+    """The first `count` bytes of a body, or all of it. Blocks."""
+    buffer = memoryview(bytearray(count))
+    filled = 0
+    while filled < count and (more := answer.read_into(buffer[filled:])):
+        filled += more
+    return bytes(buffer[:filled])
 
 
 def _check_status(status: int, url: str) -> None:
@@ -137,13 +134,12 @@ def _check_status(status: int, url: str) -> None:
         )
 
 
-def _size(answer: "httpx.Response") -> int | None:
+def _size(answer: Answer) -> int | None:
     found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
     if found:
         return int(found["total"])
-    length = answer.headers.get("content-length", "")
     encoded = answer.headers.get("content-encoding", "identity") != "identity"
-    return int(length) if answer.status_code == 200 and length.isdecimal() and not encoded else None
+    return answer.length if answer.status == 200 and not encoded else None
 
 
 def _filename(headers: Mapping[str, str]) -> str | None:

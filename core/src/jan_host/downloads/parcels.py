@@ -31,6 +31,11 @@ class Parcel:
         return self.assets[0].sha256
 
     @property
+    def git_sha1(self) -> str | None:
+        """Git's id of what is fetched."""
+        return self.assets[0].git_sha1
+
+    @property
     def is_archive(self) -> bool:
         """Whether the assets are members of what is fetched."""
         return self.assets[0].member is not None
@@ -68,7 +73,7 @@ def id_of(plan: ImportPlan) -> str:
     """
     digest = hashlib.sha256(plan.model.id.encode())
     for asset in sorted(plan.assets, key=lambda asset: asset.filename):
-        place = asset.sha256 or (shown(asset.url) if asset.url else str(asset.path))
+        place = asset.sha256 or asset.git_sha1 or (shown(asset.url) if asset.url else str(asset.path))
         for part in (asset.filename, place, asset.member or ""):
             digest.update(part.encode() + b"\0")
     return f"dl-{digest.hexdigest()[:20]}"

@@ -1,115 +1,147 @@
-"""A file that is on its way: what has come of it, its hash, and how to go on after a break."""
+"""A file that is on its way: its bytes, what of them is surely on disk, and its hash."""
 
 import contextlib
-import hashlib
 import os
 import threading
 from pathlib import Path
 from typing import IO
 
-from jan_host.contract.errors import ChecksumMismatchError
+import msgspec
 
-REHASH_BYTES = 16 << 20
+from jan_host.contract.errors import ChecksumMismatchError
+from jan_host.downloads.digest import FrontDigest, hash_of
+from jan_host.downloads.ledger import Ledger, Segment, Span
+from jan_host.downloads.parcels import Parcel
+from jan_host.downloads.saving import save
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """What ``N.part.json`` says of ``N.part``."""
+
+    size: int | None = None
+    mark: str | None = None
+    spans: list[Span] = []
 
 
 class PartialFile:
-    """A growing file and the SHA-256 of what it holds. Beside it lies the server's version mark.
+    """A file that grows in several places.
 
-    `append` and `absorb` block, so they are called in a thread; a lock keeps `close` (of a
-    cancelled download) from cutting into one that still runs.
+    Beside it lies ``path + ".json"``, which names the spans that are complete. It is written
+    after they were flushed to the disk, so that what it names is there, whatever happened
+    since. `restart`, `save`, `verify` and `absorb` block: call them in a thread.
 
     Args:
-        path: Where the bytes go; ``path + ".mark"`` holds the mark.
+        path: Where the bytes go.
+        parcel: What it becomes: the size and hash that were promised.
+        least: No segment of fewer bytes is split among connections.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parcel: Parcel, least: int) -> None:
         self.path = path
-        self.length = 0
-        self._mark_path = path.with_name(path.name + ".mark")
-        self._hash = hashlib.sha256()
-        self._lock = threading.Lock()
-        self._file: IO[bytes] = open(path, "a+b")  # noqa: SIM115  # it lives as long as the object
-        self._file.seek(0)
+        self._parcel = parcel
+        self._state_path = path.with_name(path.name + ".json")
+        self._saving = threading.Lock()
+        path.touch()
+        self._saved = self._load()
+        self.mark = self._saved.mark
+        """The ETag or date by which the server knows the version that lies here."""
+        size = parcel.size if parcel.size is not None else self._saved.size
+        self.ledger = Ledger(size, self._saved.spans, least=least)
+        new = hash_of(parcel.sha256, parcel.git_sha1, size)
+        self._digest = FrontDigest(path, new, lambda: self.ledger.front) if new else None
+
+    def writer(self, offset: int) -> IO[bytes]:
+        """The file, opened for writing from an offset on."""
+        file = open(self.path, "r+b", buffering=0)  # noqa: SIM115  # the caller closes it
+        file.seek(offset)
+        return file
+
+    def append(self, file: IO[bytes], segment: Segment, data: memoryview) -> None:
+        """Write and hash what has come for a segment; `file` stands at its position."""
+        written = 0
+        while written < len(data):  # a file without buffer may take less than it was given
+            written += file.write(data[written:])
+        if self._digest is not None:
+            self._digest.feed(segment.position, data)
+        self.ledger.advance(segment, len(data))
 
     def absorb(self) -> bool:
-        """Take over the next stretch of what an earlier run left; ``False`` when all is taken."""
-        with self._lock:
-            if self._file.closed:
+        """Hash the next stretch of what lies here; ``False`` when there is none."""
+        return self._digest is not None and self._digest.catch_up()
+
+    def save(self) -> bool:
+        """Flush what has come, and note it; ``False`` when there was nothing new."""
+        with self._saving:
+            state = _State(size=self.ledger.size, mark=self.mark, spans=self.ledger.spans())
+            if state == self._saved:
                 return False
-            chunk = self._file.read(REHASH_BYTES)
-            self._hash.update(chunk)
-            self.length += len(chunk)
-            return bool(chunk)
-
-    def append(self, chunk: bytes | bytearray) -> None:
-        """Write and hash what has come."""
-        with self._lock:
-            if self._file.closed:
-                return
-            self._file.write(chunk)
-            self._hash.update(chunk)
-            self.length += len(chunk)
-
-    @property
-    def mark(self) -> str | None:
-        """The ETag or date by which the server knows the version that lies here."""
-        try:
-            return self._mark_path.read_text(encoding="utf-8") or None
-        except (OSError, UnicodeDecodeError):
-            return None
-
-    @mark.setter
-    def mark(self, value: str | None) -> None:
-        self._mark_path.write_text(value or "", encoding="utf-8")
+            with open(self.path, "r+b") as file:
+                os.fsync(file.fileno())
+            save(self._state_path, msgspec.json.encode(state))
+            self._saved = state
+            return True
 
     def restart(self) -> None:
-        """Forget everything; the next byte is the first."""
-        with self._lock:
-            self._file.truncate(0)
-            self._hash = hashlib.sha256()
-            self.length = 0
+        """Forget everything, on disk too; the next byte is the first. Nobody writes meanwhile."""
+        with self._saving:
+            self.ledger.forget(self._parcel.size)
+            if self._digest is not None:
+                self._digest.restart()
+            self._state_path.unlink(missing_ok=True)  # before the bytes that it speaks of
+            os.truncate(self.path, 0)
+            self._saved = _State()
+            self.mark = None
 
-    def verify(self, sha256: str | None, name: str) -> None:
-        """Flush to the disk and compare.
+    def verify(self) -> None:
+        """Flush to the disk, and hold the hash against the promise.
 
         Raises:
             ChecksumMismatchError: The bytes are not those that were promised; they are deleted.
         """
-        with self._lock:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        while self.absorb():
+            pass
+        with open(self.path, "r+b") as file:
+            os.fsync(file.fileno())
+        if self._digest is None:
+            return
         try:
-            compare(self._hash.hexdigest(), sha256, name)
+            compare(
+                self._digest.hexdigest(), self._parcel.sha256 or self._parcel.git_sha1, self._parcel.label
+            )
         except ChecksumMismatchError:
             self.delete()
             raise
 
     def move(self, target: Path) -> None:
-        """Close the file and give it its final name."""
-        self.close()
+        """Give the file its final name."""
         os.replace(self.path, target)
-        self._mark_path.unlink(missing_ok=True)
+        self._state_path.unlink(missing_ok=True)
 
     def delete(self) -> None:
-        """Close the file and remove it."""
-        self.close()
+        """Remove the file and what is known of it."""
+        self._state_path.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
-        self._mark_path.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Close the file and keep what it holds."""
-        with self._lock, contextlib.suppress(OSError):  # a full disk: the flush fails, the file is shut
-            self._file.close()
+    def _load(self) -> _State:
+        """What an earlier run noted, as far as it can be true."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            state = msgspec.json.decode(self._state_path.read_bytes(), type=_State)
+            end = min(self.path.stat().st_size, self._parcel.size or state.size or 1 << 62)
+            if all(0 <= start < stop <= end for start, stop in state.spans):
+                return state
+        return _State()
 
 
 def compare(found: str, promised: str | None, name: str) -> None:
-    """Hold a file's SHA-256 against the one that was promised, if one was.
+    """Hold a file's hash against the one that was promised, if one was.
 
     Raises:
         ChecksumMismatchError: They differ.
     """
-    if promised is not None and found != promised.lower():
-        raise ChecksumMismatchError(
-            f"{name} is not the file that was promised: its SHA-256 is {found}, expected {promised.lower()}."
-            " It is not used. Pull again; if it happens again, the file was changed or damaged at its origin."
-        )
+    if promised is None or found == promised.lower():
+        return
+    kind = "SHA-256" if len(found) == 64 else "git hash"
+    raise ChecksumMismatchError(
+        f"{name} is not the file that was promised: its {kind} is {found}, expected {promised.lower()}."
+        " It is not used. Pull again; if it happens again, the file was changed or damaged at its origin."
+    )

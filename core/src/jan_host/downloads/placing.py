@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jan_host.downloads.copying import copy_file
 from jan_host.downloads.disk import ensure_space, same_disk
+from jan_host.downloads.saving import sync_folder
 
 
 async def bring_near(staging: Path, target: Path) -> Path:
@@ -41,11 +42,14 @@ def place(near: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):  # not empty, or Windows, where it must not exist: file by file
         os.replace(near, target)
+        sync_folder(target.parent)
         return
     for path in [path for path in near.rglob("*") if path.is_file()]:
         final = target / path.relative_to(near)
         final.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, final)
+        sync_folder(final.parent)
+    sync_folder(target.parent)
     shutil.rmtree(near, ignore_errors=True)
 
 

@@ -1,50 +1,29 @@
 """HTTP requests whose redirects are followed by hand, so that each hop can be refused."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jan_host.contract.errors import DownloadError
-from jan_host.downloads.addresses import (
-    is_proxied,
-    is_public,
-    keeps_credentials,
-    literal,
-    private_target,
-    public_addresses,
-    shown,
-)
+from jan_host.downloads.addresses import is_public, keeps_credentials, literal, shown
+from jan_host.downloads.connection import Answer, Connection
+from jan_host.downloads.dialing import Dialer
 from jan_host.downloads.headers import basic_authorization, harmless
+from jan_host.downloads.retries import TransientError
+from jan_host.downloads.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 10
-
-
-def new_client() -> "httpx.AsyncClient":
-    """A client that trusts what the system trusts, keeps no cookies and follows nothing by itself."""
-    import logging
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-    import httpx
-
-    # httpx logs every address with its query at INFO, and signed addresses carry secrets there.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    trust = httpx.create_ssl_context()
-    trust.load_default_certs()  # beside httpx's own list: companies add theirs to the system's
-    return httpx.AsyncClient(
-        verify=trust,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
-        timeout=httpx.Timeout(60.0, connect=30.0, pool=None),
-        headers={"Accept-Encoding": "identity", "User-Agent": "jan-host"},
-    )
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OURS = {"user-agent": "jan-host", "accept": "*/*", "accept-encoding": "identity"}
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+"""What servers answer for a signed address whose time is over."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Hop:
+class Hop:
     """One request on the way: where to, and what may be told there."""
 
     url: "httpx.URL"
@@ -53,7 +32,7 @@ class _Hop:
     guarded: bool = False
     """Whether a public server has sent us here: private addresses are refused then."""
 
-    def follow(self, location: str, guarded: bool) -> "_Hop":
+    def follow(self, location: str, guarded: bool) -> "Hop":
         """The next hop.
 
         Raises:
@@ -71,87 +50,111 @@ class _Hop:
             )
         private = self.private if keeps_credentials(self.url, there) else harmless(self.private)
         # A redirect does not choose who we are: its user and password are dropped.
-        return _Hop(there.copy_with(username=None, password=None), private, guarded)
+        return Hop(there.copy_with(username=None, password=None), private, guarded)
 
 
-@asynccontextmanager
-async def open_stream(
-    client: "httpx.AsyncClient", url: str, headers: Mapping[str, str], extra: Mapping[str, str]
-) -> AsyncIterator["httpx.Response"]:
-    """Request `url` and hand out the answer behind all redirects, its body not yet read.
+class Source:
+    """One address, asked as often as needed.
+
+    Where it redirects to is remembered, and asked directly the next time; when that place
+    refuses, since a signature's time is over, the way is gone again from its beginning.
 
     Args:
-        client: From `new_client`.
+        dialer: Makes the connections.
         url: May hold ``user:password@``.
-        headers: Secrets revealed; they do not follow to another origin.
-        extra: Headers that go to every hop, such as ``Range``.
+        headers: Gives the headers, secrets revealed; they do not follow to another origin.
 
     Raises:
-        DownloadError: A redirect is refused, or there are more than `MAX_REDIRECTS`.
-        httpx.InvalidURL: `url`, or where it redirects to, can't be read.
-        httpx.HTTPError: The connection failed.
+        httpx.InvalidURL: `url` can't be read.
     """
-    import httpx
 
-    start = httpx.URL(url)
-    bare = start.copy_with(username=None, password=None)
-    hop = _Hop(bare, {**basic_authorization(start), **headers})
-    for _ in range(MAX_REDIRECTS + 1):
-        response = await _send(client, hop, extra)
-        try:
-            if not response.has_redirect_location:
-                yield response
-                return
-            hop = hop.follow(
-                response.headers["location"], hop.guarded or _came_from_public(response, hop.url)
-            )
-        finally:
-            await response.aclose()
-    raise DownloadError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times. Check the address.")
+    def __init__(self, dialer: Dialer, url: str, headers: Callable[[], Mapping[str, str]]) -> None:
+        import httpx
 
+        self._dialer = dialer
+        self._start = httpx.URL(url)
+        self._headers = headers
+        self._end: Hop | None = None
 
-def _came_from_public(response: "httpx.Response", url: "httpx.URL") -> bool:
-    """Whether the server that answered is on the public internet.
+    @property
+    def host(self) -> str:
+        """Who is asked."""
+        return self._start.host
 
-    Behind a proxy only the address's text can be judged; a name counts as public then.
-    """
-    if is_proxied(url):
-        address = literal(url.host)
-    else:
-        # None when the peer has closed already; it counts as public then, which is the strict side.
-        peer = response.extensions["network_stream"].get_extra_info("server_addr")
-        address = literal(str(peer[0])) if peer else None
-    return address is None or is_public(address)
+    async def open(self, extra: Mapping[str, str]) -> Answer:
+        """Ask, and hand out the answer behind all redirects, its body not yet read.
 
+        Args:
+            extra: Headers that go to every hop, such as ``Range``.
 
-async def _send(client: "httpx.AsyncClient", hop: _Hop, extra: Mapping[str, str]) -> "httpx.Response":
-    headers = {**hop.private, **extra}
-    if not hop.guarded:
-        return await client.send(client.build_request("GET", hop.url, headers=headers), stream=True)
-    if is_proxied(hop.url):
-        address = literal(hop.url.host)
-        if address is not None and not is_public(address):
-            raise private_target(hop.url.host)
-        return await client.send(client.build_request("GET", hop.url, headers=headers), stream=True)
-    return await _send_pinned(client, hop.url, headers)
+        Raises:
+            DownloadError: A redirect is refused, or there are more than `MAX_REDIRECTS`.
+            TransientError: The connection failed.
+            httpx.InvalidURL: A redirect's address can't be read.
+        """
+        remembered = self._end
+        if remembered is not None:
+            answer = await self._send(remembered, extra)
+            if answer.status not in _EXPIRED and answer.status not in _REDIRECTS:
+                return answer
+            self._end = None
+            answer.connection.close()
+        return await self._walk(extra)
 
+    def done(self, answer: Answer) -> None:
+        """The answer's body is not needed any more; its connection may be."""
+        if answer.finish() and not answer.connection.stopped.is_set():
+            self._dialer.keep(answer.connection)
+        else:
+            answer.connection.close()
 
-async def _send_pinned(
-    client: "httpx.AsyncClient", url: "httpx.URL", headers: Mapping[str, str]
-) -> "httpx.Response":
-    """Connect to the very addresses that were checked, so that a second DNS answer changes nothing."""
-    import httpx
+    def _first(self) -> Hop:
+        bare = self._start.copy_with(username=None, password=None)
+        return Hop(bare, {**basic_authorization(self._start), **self._headers()})
 
-    extensions: dict[str, Any] = {"sni_hostname": url.host}
-    # One connection for one host: the pool would otherwise share it among all hosts of an address.
-    pinned = {**headers, "Host": url.netloc.decode("ascii"), "Connection": "close"}
-    refused: httpx.ConnectError | httpx.ConnectTimeout | None = None
-    for address in await public_addresses(url):
-        request = client.build_request(
-            "GET", url.copy_with(host=address), headers=pinned, extensions=extensions
+    async def _walk(self, extra: Mapping[str, str]) -> Answer:
+        hop = self._first()
+        for step in range(MAX_REDIRECTS + 1):
+            answer = await self._send(hop, extra)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or location is None:
+                self._end = hop if step else None
+                return answer
+            try:
+                hop = hop.follow(location, hop.guarded or self._came_from_public(answer, hop.url))
+            finally:
+                self.done(answer)
+        raise DownloadError(
+            f"{shown(str(self._start))} redirects more than {MAX_REDIRECTS} times. Check the address."
         )
+
+    def _came_from_public(self, answer: Answer, url: "httpx.URL") -> bool:
+        """Whether the server that answered is on the public internet.
+
+        Behind a proxy only the address's text can be judged; a name counts as public then.
+        """
+        address = literal(url.host) if self._dialer.is_proxied(url) else answer.connection.peer
+        return address is None or is_public(address)
+
+    async def _send(self, hop: Hop, extra: Mapping[str, str]) -> Answer:
+        waiting = self._dialer.reuse(hop.url, hop.guarded)
+        if waiting is not None:
+            try:
+                return await self._request(waiting, hop, extra)
+            except TransientError:
+                pass  # the server closed it while it waited: that tells nothing about the server
+        return await self._request(await self._dialer.dial(hop.url, hop.guarded), hop, extra)
+
+    async def _request(self, connection: Connection, hop: Hop, extra: Mapping[str, str]) -> Answer:
+        own = {name.lower(): value for name, value in hop.private.items()}
+        headers = {**_OURS, **own, **extra, "host": hop.url.netloc.decode("ascii")}
+        target = hop.url.raw_path.decode("ascii")
+        if connection.in_plain_sight:
+            target = str(hop.url.copy_with(fragment=None))
         try:
-            return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            refused = error
-    raise refused or DownloadError(f"The host {url.host} has no address.")
+            return await in_thread(
+                self._dialer.executor, lambda: connection.request(target, headers), connection.stop
+            )
+        except BaseException:
+            connection.close()
+            raise

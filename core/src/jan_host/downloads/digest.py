@@ -1,0 +1,89 @@
+"""The hash of a file that is still being written, so that nothing has to be read again at its end."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+STEP_BYTES = 1 << 20
+
+
+class FrontDigest:
+    """Hashes the part of a file that is here from the beginning on without a gap.
+
+    What is written just where the hash stands is hashed from memory; what was written ahead of
+    it by other connections is read back once the gap is closed, most likely from the system's
+    cache. Methods are called in threads.
+
+    Args:
+        path: The file.
+        new: Makes the hash object.
+        front: Tells how many bytes are on disk without a gap.
+    """
+
+    def __init__(self, path: Path, new: Callable[[], "hashlib._Hash"], front: Callable[[], int]) -> None:
+        self._path = path
+        self._front = front
+        self._new = new
+        self._hash = new()
+        self._hashed = 0
+        self._lock = threading.Lock()
+
+    def feed(self, offset: int, data: memoryview) -> None:
+        """Bytes were written at `offset`, and `front` does not count them yet.
+
+        When another thread is at it, this does nothing: the next call makes up for it.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._read(min(self._front(), self._hashed + 2 * len(data)))
+            if self._hashed == offset:
+                self._hash.update(data)
+                self._hashed += len(data)
+        finally:
+            self._lock.release()
+
+    def catch_up(self) -> bool:
+        """Hash the next stretch of what lies on disk; ``False`` when all of it is hashed."""
+        with self._lock:
+            front = self._front()
+            self._read(min(front, self._hashed + 16 * STEP_BYTES))
+            return self._hashed < front
+
+    def restart(self) -> None:
+        """The file begins anew."""
+        with self._lock:
+            self._hash = self._new()
+            self._hashed = 0
+
+    def hexdigest(self) -> str:
+        """The hash of what was hashed so far."""
+        return self._hash.hexdigest()
+
+    def _read(self, end: int) -> None:
+        if self._hashed >= end:
+            return
+        buffer = memoryview(bytearray(min(STEP_BYTES, end - self._hashed)))
+        with open(self._path, "rb", buffering=0) as file:
+            file.seek(self._hashed)
+            while self._hashed < end:
+                count = file.readinto(buffer[: end - self._hashed])
+                if not count:
+                    raise OSError(f"{self._path} became shorter while it was fetched")
+                self._hash.update(buffer[:count])
+                self._hashed += count
+
+
+def hash_of(
+    sha256: str | None, git_sha1: str | None, size: int | None
+) -> Callable[[], "hashlib._Hash"] | None:
+    """What makes the hash that a plan promises; ``None`` when it promises none.
+
+    Git's hash covers a header with the size (see git-hash-object), so it needs to be known.
+    """
+    if sha256 is not None:
+        return hashlib.sha256
+    if git_sha1 is not None and size is not None:
+        return lambda: hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    return None
