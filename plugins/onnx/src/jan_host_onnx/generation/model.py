@@ -1,0 +1,148 @@
+"""A decoder in memory: chats, completes and tokenizes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from jan_host import ChatRequest, CompletionRequest, Delta, GenerationOptions, LoadedModel
+from jan_host.kit import ChatTemplate
+from jan_host.kit.generation import (
+    Job,
+    Scheduler,
+    Stepper,
+    answer,
+    chat_segments,
+    nothing,
+    prompt_ids,
+    refuse_structure,
+    token_limit,
+)
+
+from jan_host_onnx.generation.sampling import Sampler, build_sampler
+from jan_host_onnx.generation.vocabulary import Vocabulary
+
+_ENGINE = "ONNX Runtime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A model in memory that no thread works on yet."""
+
+    stepper: Stepper
+    vocabulary: Vocabulary
+    template: ChatTemplate
+    context_length: int
+    """Tokens that one request may use."""
+    parallel: int
+    """Sequences at the same time."""
+
+
+class DecoderModel(LoadedModel):
+    """Made on the event loop that will call it.
+
+    Args:
+        opened: What was brought into memory; belongs to this object from now on.
+        max_queue: Requests that may wait for a free sequence.
+        system_prompt: For conversations without a system message.
+        default_limit: ``max_tokens`` of the model's own parameters.
+    """
+
+    def __init__(
+        self, opened: Opened, *, max_queue: int, system_prompt: str | None, default_limit: int | None
+    ) -> None:
+        self._opened = opened
+        self._vocabulary = opened.vocabulary
+        self._system_prompt = system_prompt
+        self._default_limit = default_limit
+        self._scheduler = Scheduler(
+            opened.stepper, workers=opened.parallel, max_queue=max_queue, name="onnxruntime"
+        )
+
+    async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Answer a conversation; see `jan_host.Chats`."""
+        refuse_structure(request, _ENGINE)
+        template = self._opened.template
+        segments = await chat_segments(request, template, self._system_prompt)
+        prompt = self._with_start(self._vocabulary.tokenizer.encode_segments(segments))
+        limit = self._limit(request.token_limit(), prompt, chat=True)
+        stops = [*request.stops(), *template.stop_texts]
+        top = (request.top_logprobs or 0) if request.logprobs else None
+        async with aclosing(self._generate(request, prompt, limit, stops, top)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
+        """Continue a text; see `jan_host.Completes`."""
+        refuse_structure(request, _ENGINE)
+        prompt = self._completion_prompt(request)
+        limit = self._limit(request.token_limit(), prompt, chat=False)
+        opening = ""
+        if request.echo:
+            opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
+        answering = self._generate(request, prompt, limit, request.stops(), request.logprobs, opening)
+        async with aclosing(answering) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The ids of a text, in which control tokens are text."""
+        return await asyncio.to_thread(self._vocabulary.tokenizer.tokenize, text)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, control tokens written out."""
+        return self._vocabulary.tokenizer.detokenize(tokens)
+
+    async def unload(self) -> None:
+        """End the compute thread, then free cache and weights."""
+        await self._scheduler.close()
+        del self._opened, self._scheduler, self._vocabulary  # the session goes with its last reference
+
+    def _completion_prompt(self, request: CompletionRequest) -> list[int]:
+        vocabulary = self._vocabulary
+        if isinstance(request.prompt, str):
+            before, _ = vocabulary.tokenizer.frame
+            ids = vocabulary.tokenizer.tokenize(request.prompt)
+            return [*before, *ids] or vocabulary.start()
+        ids = prompt_ids(request.prompt)
+        vocabulary.check(ids, "prompt")
+        return ids or vocabulary.start()
+
+    def _with_start(self, ids: list[int]) -> list[int]:
+        """The ids with what begins every text, if the model wants that and the template wrote none."""
+        before, _ = self._vocabulary.tokenizer.frame
+        return ids if ids[: len(before)] == before and ids else [*before, *ids] or self._vocabulary.start()
+
+    def _limit(self, asked: int | None, prompt: Sequence[int], *, chat: bool) -> int:
+        context = self._opened.context_length
+        return token_limit(asked, self._default_limit, len(prompt), context, chat=chat)
+
+    async def _generate(
+        self,
+        request: GenerationOptions,
+        prompt: list[int],
+        limit: int,
+        stops: Sequence[str],
+        top_logprobs: int | None,
+        opening: str = "",
+    ) -> AsyncGenerator[Delta, None]:
+        if limit == 0:
+            for delta in nothing(len(prompt), request.n or 1, opening):
+                yield delta
+            return
+        samplers = await self._samplers(request, top_logprobs)
+        job = Job(prompt, samplers, stops=stops, limit=limit)
+        async with aclosing(answer(self._scheduler, job, opening)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
+        def build() -> list[Sampler]:
+            length = self._opened.context_length
+            return [
+                build_sampler(request, choice, self._vocabulary, length, top_logprobs)
+                for choice in range(request.n or 1)
+            ]
+
+        # DRY looks through the whole vocabulary: too long for the event loop.
+        return await asyncio.to_thread(build) if request.dry_multiplier else build()
