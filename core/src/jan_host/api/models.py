@@ -8,6 +8,7 @@ from litestar import Request, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from jan_host.api.listing import Answer, Listing
 from jan_host.api.operation import operation
 from jan_host.api.paths import model_id as id_in
 from jan_host.api.security import is_local
@@ -63,12 +64,13 @@ def model_routes(host: JanHost) -> list[HTTPRouteHandler]:
 
 
 def _reading(host: JanHost) -> list[HTTPRouteHandler]:
-    @get("/models", **operation("list_models", "List models", "Models"))
-    async def list_models(filter: FromQuery[ModelFilter] = "all") -> ModelList:  # noqa: A002  # the query parameter's name
+    listing = Listing()
+
+    @get("/models", **operation("list_models", "List models", "Models", answer=ModelList))
+    async def list_models(filter: FromQuery[ModelFilter] = "all") -> Answer:  # noqa: A002  # the query parameter's name
         """Lists all models, or those that run, are downloaded, or are being downloaded."""
-        await host.refresh()
-        wanted = STATUSES[filter]
-        return ModelList(data=[model for model in host.models() if model.status in wanted])
+        await host.glance()
+        return listing.answer(host.models(), STATUSES[filter])
 
     @get("/models/{model_id:str}", **operation("retrieve_model", "Retrieve a model", "Models"))
     async def retrieve_model(model_id: FromPath[str]) -> ModelInfo:

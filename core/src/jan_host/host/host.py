@@ -27,9 +27,11 @@ from jan_host.downloads import Downloads
 from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
 from jan_host.host.bus import EventBus
+from jan_host.host.catalog import Catalog
 from jan_host.host.defaults import with_defaults
-from jan_host.host.imports import UNDER_WAY, Imports, public
+from jan_host.host.imports import Imports, public
 from jan_host.host.launches import describe, describe_download, launch_of, unsupported
+from jan_host.host.looks import Looks
 from jan_host.host.prompts import AT_ONCE, closing, complete_all, one_by_one
 from jan_host.host.reach import check_reach
 from jan_host.library import Entry, Library
@@ -78,7 +80,8 @@ class JanHost:
             arrivals=Arrivals(self.library, config.models_folder, Engines(self.plugins.engines())),
             refresh=self.refresh,
         )
-        self._refreshing: asyncio.Task[None] | None = None
+        self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins)
+        self._looks = Looks(self._refresh, lambda: len(self.library.entries()))
 
     async def open(self) -> None:
         """Read the library, and let the extras begin their background work."""
@@ -114,13 +117,16 @@ class JanHost:
         await self.close()
 
     async def refresh(self) -> None:
-        """See what is on disk now. Calls that come while one runs share it."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.shield(self._refreshing)
+        """See what is on disk now."""
+        await self._looks.refresh()
+
+    async def glance(self) -> None:
+        """As `refresh`; where there are many models, what is there already is shown meanwhile."""
+        await self._looks.glance()
 
     async def _refresh(self) -> None:
         changed = await asyncio.to_thread(self.library.refresh)
+        await asyncio.to_thread(self._catalog.prepare)
         if not changed:
             return
         self._bus.publish(LibraryEvent(models=sorted(changed)))
@@ -131,12 +137,11 @@ class JanHost:
                 await self.runtime.stop(model_id)
 
     def models(self) -> Sequence[ModelInfo]:
-        """All models, sorted by id, broken ones and those being downloaded included."""
-        entries = {entry.model.id: self._info(entry) for entry in self.library.entries()}
-        for download in self.downloads.list():
-            if download.status in UNDER_WAY and download.model not in entries:
-                entries[download.model] = describe_download(download)
-        return [entries[model_id] for model_id in sorted(entries)]
+        """All models, sorted by id, broken ones and those being downloaded included; not to be changed.
+
+        What did not change since the last call is the same object.
+        """
+        return self._catalog.infos()
 
     def model(self, model_id: str) -> ModelInfo:
         """One model.

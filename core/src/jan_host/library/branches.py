@@ -142,9 +142,10 @@ class Branches:
         """Tell the branch of a root's own level what has become of one name in it."""
         if level.folder is None or level.folder.files.get(name) == stamp:
             return
-        files = {**level.folder.files, name: stamp}
-        kept = {each: files[each] for each in sorted(files) if files[each] is not None}
-        level.update(replace(level.folder, files=kept))
+        files = {each: found for each, found in level.folder.files.items() if each != name}
+        if stamp is not None:
+            files[name] = stamp
+        level.update(replace(level.folder, files=dict(sorted(files.items()))))
 
     def _sort(self) -> None:
         """Bring a new branch to the place that a look at everything would give it."""

@@ -44,6 +44,10 @@ class Runtime:
         supervisor = self._supervisors.get(model_id)
         return RuntimeStatus() if supervisor is None else supervisor.status()
 
+    def known(self) -> set[str]:
+        """The ids of the models that were started at some time: of all others, `status` is empty."""
+        return set(self._supervisors)
+
     def running(self) -> list[str]:
         """The ids of the models that are in memory, or on their way in or out; sorted."""
         return sorted(name for name, supervisor in self._supervisors.items() if supervisor.loaded)
