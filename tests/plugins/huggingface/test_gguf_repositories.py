@@ -75,7 +75,8 @@ async def test_the_model_json_tells_what_the_hub_does(hub: Hub) -> None:
         "q2_k",
         "zephyr-7b-beta.Q2_K.gguf",
         "zephyr-7b-beta.Q2_K",
-        "https://huggingface.co/TheBloke/zephyr-7B-beta-GGUF/resolve/main/zephyr-7b-beta.Q2_K.gguf?download=true",
+        "https://huggingface.co/TheBloke/zephyr-7B-beta-GGUF/resolve/main/zephyr-7b-beta.Q2_K.gguf?download=tru"
+        "e",
     ],
 )
 async def test_a_variant_is_named_by_quantization_file_or_address(hub: Hub, wanted: str) -> None:

@@ -98,7 +98,8 @@ def test_one_importer_takes_each(text: str) -> None:
         ("thebloke/zephyr-7B-beta-gguf:Q2_K", "thebloke"),
         ("https://huggingface.co/TheBloke/zephyr-7B-beta-GGUF/", "thebloke"),
         (
-            "https://huggingface.co/TheBloke/zephyr-7B-beta-GGUF/resolve/main/zephyr-7b-beta.Q2_K.gguf?download=true",
+            "https://huggingface.co/TheBloke/zephyr-7B-beta-GGUF/resolve/main/zephyr-7b-beta.Q2_K.gguf?download=tru"
+            "e",
             "thebloke",
         ),
         ("TheBloke/zephyr-7B-beta-AWQ", "default"),

@@ -10,17 +10,17 @@ from jan_host.config import resolve_secret
 if TYPE_CHECKING:
     import httpx
 
-_SECRET = re.compile(r"(?P<scheme>[A-Za-z][\w-]* )?(?P<name>env:.*)")
+_SECRET = re.compile(r"(?P<scheme>[A-Za-z][\w-]* )?(?P<name>(?:env|file):.*)")
 
 HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 """What may follow a redirect to another origin; whatever else a plan sends could be a secret."""
 
 
 def reveal(headers: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The headers with each ``env:NAME`` (or ``Bearer env:NAME``) replaced by the secret.
+    """The headers with each ``env:NAME`` and ``file:PATH`` (or ``Bearer env:NAME``) replaced by the secret.
 
     Raises:
-        ConfigError: The variable is not set.
+        ConfigError: The variable is not set, or the file can't be read.
     """
     return {name: _reveal(value, environ) for name, value in headers.items()}
 

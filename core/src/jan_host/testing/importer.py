@@ -200,4 +200,5 @@ def _check_asset(asset: Asset, origin: str) -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", asset.sha256), f"{where}: sha256 {asset.sha256!r}"
     for header, value in asset.headers.items():
         if _READ_SECRET.search(header):
-            assert "env:" in value, f"{where}: the header {header} holds a secret; write it as env:NAME"
+            is_reference = re.search(r"\b(env|file):.", value)
+            assert is_reference, f"{where}: the header {header} holds a secret; write it as env:NAME"
