@@ -1,5 +1,6 @@
 """What is sent to an upstream."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from jan_host import (
     TextPart,
     Tool,
     UpstreamError,
+    to_json,
 )
 from jan_host_openai.requests import chat_body, is_reasoning
 
@@ -24,7 +26,13 @@ HELLO = {"role": "user", "content": "Hello"}
 
 def sent(request: dict[str, Any], *, reasoning: bool = False, usage: bool = True) -> dict[str, Any]:
     decoded = msgspec.convert({"messages": [HELLO], "model": "ours", **request}, ChatRequest)
-    return chat_body(decoded, "theirs", reasoning=reasoning, usage=usage)
+    return plain(chat_body(decoded, "theirs", reasoning=reasoning, usage=usage))
+
+
+def plain(body: msgspec.Struct) -> dict[str, Any]:
+    """What goes out."""
+    found: dict[str, Any] = json.loads(to_json(body))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -144,7 +152,7 @@ def test_what_structs_leave_out_is_what_clients_left_out() -> None:
         messages=[ChatMessage(role="user", content=[TextPart(text="x")])],
         tools=[msgspec.convert({"function": {"name": "f"}}, Tool)],
     )
-    body = chat_body(request, "m", reasoning=False, usage=False)
+    body = plain(chat_body(request, "m", reasoning=False, usage=False))
     assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
     assert body["tools"] == [{"type": "function", "function": {"name": "f"}}]
     assert "prompt" not in body

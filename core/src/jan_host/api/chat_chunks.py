@@ -1,14 +1,13 @@
 """Deltas as the chunks of a streamed chat answer."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from jan_host.api.answers import Heading
 from jan_host.api.frame import Frame
 from jan_host.api.wire import ChatCompletionChunk, ChoiceLogprobs, ChunkChoice, ChunkDelta
-from jan_host.contract.generation import Delta
+from jan_host.contract.generation import Delta, FinishReason
 
 
 class ChatChunks:
@@ -26,32 +25,45 @@ class ChatChunks:
     def add(self, delta: Delta) -> bytes:
         """The chunks of a delta; mostly one, none for a delta that tells nothing."""
         is_first = self._frame.note(delta)
-        choices = list(_choices(delta, is_first))
+        piece = _piece(delta)
+        if piece is not None and not (is_first or delta.finish_reason or delta.extra):
+            return self._frame.chunk(piece)
+        choices = [*_opening(delta, is_first), *([piece] if piece else []), *_closing(delta)]
         if delta.extra:
             _add_extra(delta, choices)
         return b"".join([self._frame.chunk(choice) for choice in choices])
 
 
-def _choices(delta: Delta, is_first: bool) -> Iterator[ChunkChoice]:
+def _opening(delta: Delta, is_first: bool) -> Iterator[ChunkChoice]:
     if is_first:
         calls_first = bool(delta.tool_calls and not delta.text)
         yield _choice(delta, ChunkDelta(role="assistant", content=None if calls_first else ""))
-    if delta.text or delta.reasoning or delta.refusal or delta.tool_calls or delta.logprobs:
+
+
+def _piece(delta: Delta) -> ChunkChoice | None:
+    logprobs = None
+    if delta.reasoning or delta.refusal or delta.tool_calls or delta.logprobs:
         piece = ChunkDelta(
             content=delta.text or _empty_beside(delta),
             reasoning_content=delta.reasoning or UNSET,
             refusal=delta.refusal or UNSET,
             tool_calls=delta.tool_calls or UNSET,
         )
-        yield _choice(
-            delta, piece, logprobs=ChoiceLogprobs(content=delta.logprobs) if delta.logprobs else None
-        )
+        logprobs = ChoiceLogprobs(content=delta.logprobs) if delta.logprobs else None
+    elif delta.text:
+        piece = ChunkDelta(content=delta.text)
+    else:
+        return None
+    return ChunkChoice(index=delta.index, delta=piece, logprobs=logprobs, finish_reason=None)
+
+
+def _closing(delta: Delta) -> Iterator[ChunkChoice]:
     if delta.finish_reason is not None:
-        yield _choice(delta, ChunkDelta(), finish_reason=delta.finish_reason)
+        yield _choice(delta, ChunkDelta(), delta.finish_reason)
 
 
-def _choice(delta: Delta, piece: ChunkDelta, logprobs: Any = None, finish_reason: Any = None) -> ChunkChoice:
-    return ChunkChoice(index=delta.index, delta=piece, logprobs=logprobs, finish_reason=finish_reason)
+def _choice(delta: Delta, piece: ChunkDelta, finish_reason: FinishReason | None = None) -> ChunkChoice:
+    return ChunkChoice(index=delta.index, delta=piece, logprobs=None, finish_reason=finish_reason)
 
 
 def _empty_beside(delta: Delta) -> str | UnsetType:

@@ -49,18 +49,19 @@ class Frame(Generic[AnswerT]):
 
     def note(self, delta: Delta) -> bool:
         """Take in what a delta tells of the whole; true for the first delta of its choice."""
-        self._usage = delta.usage or self._usage
-        self._timings = delta.timings or self._timings
+        if delta.usage is not None:
+            self._usage = delta.usage
+        if delta.timings is not None:
+            self._timings = delta.timings
         if delta.extra and delta.extra.answer:
             self._extra |= delta.extra.answer
             self._around = None
-        index = delta.index
-        is_first = index not in self._seen
+        is_first = delta.index not in self._seen
         if is_first:
-            self._seen.add(index)
-            self._open.add(index)
+            self._seen.add(delta.index)
+            self._open.add(delta.index)
         if delta.finish_reason is not None:
-            self._open.discard(index)
+            self._open.discard(delta.index)
         return is_first
 
     def chunk(self, choice: ChunkChoice | CompletionChoice) -> bytes:

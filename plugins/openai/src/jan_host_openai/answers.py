@@ -1,82 +1,24 @@
-"""What upstreams answer, in OpenAI's shapes, read leniently: whole answers and chunks of streams alike."""
+"""What upstreams answer, in OpenAI's shapes, read leniently.
+
+Chunks of streams are read as plain dicts: that is as quick as Structs are, and shows what nobody named.
+"""
 
 from typing import Any
 
 import msgspec
-from jan_host import CompletionTokensDetails, PromptTokensDetails, TokenLogprob, Usage
+from jan_host import CompletionTokensDetails, PromptTokensDetails, UpstreamError, Usage
+from msgspec import UNSET
 
+Fields = dict[str, Any]
 
-class Function(msgspec.Struct, gc=False):
-    """A piece of a function call."""
-
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class Call(msgspec.Struct):
-    """A piece of a tool call."""
-
-    index: int | None = None
-    id: str | None = None
-    function: Function | None = None
-
-
-class Piece(msgspec.Struct):
-    """A message, or what a chunk adds to it."""
-
-    content: str | list[Any] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    """Another name for it, which vLLM, Ollama and OpenRouter use."""
-    refusal: str | None = None
-    tool_calls: list[Call] | None = None
-
-
-class Logprobs(msgspec.Struct):
-    """Log probabilities: `content` and `refusal` of chats, the others of completions."""
-
-    content: list[TokenLogprob] | None = None
-    refusal: list[TokenLogprob] | None = None
-    tokens: list[str] | None = None
-    token_logprobs: list[float | None] | None = None
-    top_logprobs: list[dict[str, float] | None] | None = None
-
-
-class Choice(msgspec.Struct):
-    """One of the answers, or what a chunk adds to it."""
-
-    index: int = 0
-    delta: Piece | None = None
-    message: Piece | None = None
-    text: str | None = None
-    logprobs: Logprobs | None = None
-    finish_reason: str | None = None
-
-
-class Details(msgspec.Struct, gc=False):
-    """The details of usage."""
-
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class RemoteUsage(msgspec.Struct):
-    """Counts of tokens; any may be missing."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: Details | None = None
-    completion_tokens_details: Details | None = None
-
-
-class Answer(msgspec.Struct):
-    """An answer to a chat or a completion, or a chunk of one."""
-
-    choices: list[Choice] = []
-    usage: RemoteUsage | None = None
-    timings: dict[str, Any] | None = None
-    error: Any = None
+_USAGE = frozenset(
+    {
+        "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details",
+        "completion_tokens_details",
+    }
+)  # fmt: skip
+_VECTORS = frozenset({"object", "model", "data", "usage"})
+_RANKS = frozenset({"object", "model", "results", "usage"})
 
 
 class Vector(msgspec.Struct):
@@ -90,7 +32,7 @@ class Vectors(msgspec.Struct):
     """An answer to a request for embeddings."""
 
     data: list[Vector]
-    usage: RemoteUsage | None = None
+    usage: Any = None
 
 
 class Rank(msgspec.Struct, gc=False):
@@ -104,26 +46,93 @@ class Ranks(msgspec.Struct):
     """An answer to a rerank."""
 
     results: list[Rank]
-    usage: RemoteUsage | None = None
+    usage: Any = None
 
 
-decode_answer = msgspec.json.Decoder(Answer).decode
 decode_vectors = msgspec.json.Decoder(Vectors).decode
 decode_ranks = msgspec.json.Decoder(Ranks).decode
+_decode = msgspec.json.Decoder().decode
+_decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def usage_of(found: RemoteUsage | None) -> Usage:
-    """Counts as the contract has them."""
-    if found is None:
+def decode_answer(data: bytes) -> Fields:
+    """An answer to a chat or a completion, or a chunk of one.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON.
+        UpstreamError: It is no object.
+    """
+    return as_object(_decode(data), "answer")
+
+
+def as_object(value: Any, name: str) -> Fields:
+    """The value, which must be an object.
+
+    Raises:
+        UpstreamError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise UpstreamError(f"The upstream's answer can't be read: {name} is no object.")
+    return value
+
+
+def as_list(value: Any, name: str) -> list[Any]:
+    """The value, which must be a list, or nothing.
+
+    Raises:
+        UpstreamError: It is neither.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UpstreamError(f"The upstream's answer can't be read: {name} is no list.")
+    return value
+
+
+def beyond(fields: Fields, known: frozenset[str]) -> Fields:
+    """The fields that are not known."""
+    if known.issuperset(fields):
+        return {}
+    return {name: value for name, value in fields.items() if name not in known}
+
+
+def vectors_extra(data: bytes) -> Fields:
+    """What stands beside the vectors."""
+    return _decoded_beyond(data, _VECTORS)
+
+
+def ranks_extra(data: bytes) -> Fields:
+    """What stands beside the scores."""
+    return _decoded_beyond(data, _RANKS)
+
+
+def _decoded_beyond(data: bytes, known: frozenset[str]) -> Fields:
+    found = beyond(_decode_raw(data), known)
+    return {name: _decode(value) for name, value in found.items()}
+
+
+def usage_of(found: Any) -> Usage:
+    """Counts as the contract has them; any may be missing."""
+    if not isinstance(found, dict):
         return Usage()
-    prompt, completion = found.prompt_tokens or 0, found.completion_tokens or 0
-    read, spent = found.prompt_tokens_details, found.completion_tokens_details
+    prompt, completion = _count(found, "prompt_tokens"), _count(found, "completion_tokens")
+    read, spent = found.get("prompt_tokens_details"), found.get("completion_tokens_details")
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        total_tokens=found.total_tokens or prompt + completion,
-        prompt_tokens_details=PromptTokensDetails(cached_tokens=read.cached_tokens or 0) if read else None,
-        completion_tokens_details=(
-            CompletionTokensDetails(reasoning_tokens=spent.reasoning_tokens or 0) if spent else None
-        ),
+        total_tokens=_count(found, "total_tokens") or prompt + completion,
+        prompt_tokens_details=_details(PromptTokensDetails, "cached_tokens", read),
+        completion_tokens_details=_details(CompletionTokensDetails, "reasoning_tokens", spent),
+        extra=beyond(found, _USAGE) or UNSET,
     )
+
+
+def _details(kind: Any, name: str, found: Any) -> Any:
+    if not isinstance(found, dict):
+        return None
+    return kind(**{name: _count(found, name)}, extra=beyond(found, frozenset({name})) or UNSET)
+
+
+def _count(found: Fields, name: str) -> int:
+    value = found.get(name)
+    return int(value) if isinstance(value, int | float) and value > 0 else 0

@@ -1,23 +1,18 @@
-"""One upstream: the official client, set up from settings, and the two ways to ask it."""
+"""The official client, set up from settings for one upstream."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jan_host import InvalidRequestError, ModelLoadError
+from jan_host import ModelLoadError
 
-from jan_host_openai.faults import Hide, translated
-from jan_host_openai.requests import encode
+from jan_host_openai.remote import Remote
 from jan_host_openai.secrets import Hiding, read_secret
 from jan_host_openai.settings import AzureUpstream, OpenAIUpstream
-from jan_host_openai.sse import EventReader
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import AsyncOpenAI
 
 TIMEOUT = 600.0
 CONNECT_TIMEOUT = 10.0
@@ -26,92 +21,6 @@ USAGE_SINCE = "2024-09-01"
 """The version of Azure's API from which streams tell usage."""
 
 Tokens = Callable[[], Awaitable[str]]
-
-
-@dataclass(slots=True)
-class Remote:
-    """An upstream that can be asked."""
-
-    client: "AsyncOpenAI"
-    name: str
-    """Its address, for messages."""
-    model: str
-    """The model's name there."""
-    reasoning: bool
-    hide: Hide
-    stream_usage: bool
-    """Whether to ask for usage in streams; turned off when the upstream refuses that."""
-    headers: dict[str, Any] = field(default_factory=dict)
-    """What each request's own headers say, over the client's."""
-    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    async def look(self, path: str) -> bytes:
-        """What lies at a path; errors as in `ask`."""
-        import httpx2
-
-        with translated(self.name, self.hide):
-            response = await self.client.get(path, cast_to=httpx2.Response, options={"headers": self.headers})
-            return response.content
-
-    async def ask(self, path: str, body: dict[str, Any]) -> bytes:
-        """The whole answer to a request.
-
-        Raises:
-            JanHostError: The upstream failed or refused.
-        """
-        with translated(self.name, self.hide):
-            response = await self._post(path, body, stream=False)
-            return response.content
-
-    async def listen(self, path: str, body: dict[str, Any]) -> AsyncGenerator[list[bytes], None]:
-        """The data of the events of a streamed answer, as they arrive; closing it closes the connection.
-
-        Raises:
-            JanHostError: The upstream failed or refused.
-        """
-        reader = EventReader()
-        with translated(self.name, self.hide):
-            response = await self._open(path, body)
-            try:
-                async for received in response.aiter_bytes():
-                    events = reader.feed(received)
-                    if events:
-                        yield events
-                yield reader.end()
-            finally:
-                await response.aclose()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self.client.close()
-        await self.closing.aclose()
-
-    async def _open(self, path: str, body: dict[str, Any]) -> "httpx2.Response":
-        """Begin a stream; without asking for usage where the upstream does not know that option."""
-        if "stream_options" not in body:
-            return await self._post(path, body, stream=True)
-        if not self.stream_usage:
-            body = {name: value for name, value in body.items() if name != "stream_options"}
-            return await self._post(path, body, stream=True)
-        try:
-            with translated(self.name, self.hide):
-                return await self._post(path, body, stream=True)
-        except InvalidRequestError as error:
-            if "stream_options" not in f"{error.param} {error.message}":
-                raise
-            self.stream_usage = False
-            return await self._open(path, body)
-
-    async def _post(self, path: str, body: dict[str, Any], *, stream: bool) -> "httpx2.Response":
-        import httpx2
-
-        return await self.client.post(
-            path,
-            cast_to=httpx2.Response,
-            content=encode(body),
-            options={"headers": {"Content-Type": "application/json", **self.headers}},
-            stream=stream,
-        )
 
 
 def connect(settings: OpenAIUpstream, url: str, model: str, *, reasoning: bool) -> Remote:
@@ -190,6 +99,7 @@ def connect_azure(
         reasoning,
         Hiding([key or "", *headers.values(), *_tails(headers)]),
         version >= USAGE_SINCE if usage is None else usage,
+        signs_in=tokens is not None,
     )
 
 

@@ -1,25 +1,23 @@
 """From an upstream's answer, whole or in chunks, to the contract's deltas."""
 
-from collections.abc import Iterable
 from typing import Any, get_args
 
 import msgspec
-from jan_host import (
-    Delta,
-    FinishReason,
-    FunctionCallDelta,
-    Timings,
-    TokenLogprob,
-    ToolCallDelta,
-    TopLogprob,
-    UpstreamError,
-    Usage,
-)
+from jan_host import AnswerExtra, Delta, FinishReason, Timings, UpstreamError, Usage
+from msgspec import UNSET, UnsetType
 
-from jan_host_openai.answers import Answer, Call, Choice, Logprobs, usage_of
+from jan_host_openai.answers import Fields, as_list, as_object, beyond, usage_of
+from jan_host_openai.calls import Calls
+from jan_host_openai.logprobs import logprobs_of
 
 _REASONS: dict[str, FinishReason] = {reason: reason for reason in get_args(FinishReason)}
 _OTHER_REASONS: dict[str, FinishReason] = {"max_tokens": "length", "error": "stop", "eos": "stop"}
+
+_ANSWER = frozenset({"id", "object", "created", "model", "choices", "usage", "timings", "error"})
+"""What is read here of an answer, or is the host's own; the rest is passed on. Likewise below."""
+_CHOICE = frozenset({"index", "delta", "message", "text", "logprobs", "finish_reason"})
+_MESSAGE = frozenset({"role", "content", "reasoning_content", "refusal", "tool_calls"})
+"""``reasoning`` is passed on under that name too, since there are clients that know no other."""
 
 
 class Deltas:
@@ -31,26 +29,33 @@ class Deltas:
     def __init__(self) -> None:
         self._open: set[int] = set()
         self._finished: dict[int, Delta] = {}
+        self._calls: dict[int, Calls] = {}
         self._usage: Usage | None = None
         self._timings: Timings | None = None
+        self._told: Fields = {}
+        """The unknown fields of the whole answer that were passed on."""
+        self._untold: Fields = {}
 
-    def add(self, answer: Answer) -> list[Delta]:
-        """What a chunk, or the whole answer, adds."""
-        if answer.usage is not None:
-            self._usage = usage_of(answer.usage)
-        if answer.timings is not None:
-            self._timings = _timings(answer.timings)
+    def add(self, answer: Fields) -> list[Delta]:
+        """What a chunk, or the whole answer, adds.
+
+        Raises:
+            UpstreamError: It can't be read.
+            msgspec.ValidationError: Likewise.
+        """
+        if answer.get("usage") is not None:
+            self._usage = usage_of(answer["usage"])
+        if answer.get("timings") is not None:
+            self._timings = _timings(answer["timings"])
+        if not _ANSWER.issuperset(answer):
+            self._note(beyond(answer, _ANSWER))
         found = []
-        for choice in answer.choices:
-            index = choice.index
-            if index not in self._finished:
-                self._open.add(index)
-            delta = _delta(choice)
+        for place, choice in enumerate(as_list(answer.get("choices"), "choices")):
+            delta = self._delta(as_object(choice, "a choice"), place)
             if delta is not None:
                 found.append(delta)
-            if choice.finish_reason:
-                self._open.discard(index)
-                self._finished[index] = Delta(index=index, finish_reason=_reason(choice.finish_reason))
+        if found and self._untold:
+            self._tell(found[0])
         return found
 
     def end(self) -> list[Delta]:
@@ -63,77 +68,99 @@ class Deltas:
             raise UpstreamError("The upstream's answer ended in the middle. Try again.")
         ends = [self._finished[index] for index in sorted(self._finished)]
         ends[-1].usage, ends[-1].timings = self._usage, self._timings
+        if self._untold:
+            self._tell(ends[-1])
         return ends
 
+    def _note(self, unknown: Fields) -> None:
+        self._untold |= {
+            name: value
+            for name, value in unknown.items()
+            if name not in self._told or self._told[name] != value
+        }
 
-def _delta(choice: Choice) -> Delta | None:
-    """The piece of a choice, or ``None`` when it says nothing, as the first and the last chunk do."""
-    logprobs = _logprobs(choice.logprobs) if choice.logprobs is not None else []
-    piece = choice.delta or choice.message
-    if piece is None:
-        if not choice.text and not logprobs:
-            return None
-        return Delta(index=choice.index, text=choice.text or "", logprobs=logprobs)
-    text = piece.content if isinstance(piece.content, str) else _joined(piece.content)
-    reasoning = piece.reasoning_content or piece.reasoning or ""
-    calls = _calls(piece.tool_calls) if piece.tool_calls else []
-    if not (text or reasoning or piece.refusal or calls or logprobs):
-        return None
-    return Delta(
-        index=choice.index,
-        text=text,
-        reasoning=reasoning,
-        refusal=piece.refusal or "",
-        tool_calls=calls,
-        logprobs=logprobs,
-    )
+    def _tell(self, delta: Delta) -> None:
+        delta.extra = delta.extra or AnswerExtra()
+        delta.extra.answer = self._untold
+        self._told |= self._untold
+        self._untold = {}
+
+    def _delta(self, choice: Fields, place: int) -> Delta | None:
+        """The piece of a choice, or ``None`` when it says nothing, as the first and the last chunk do."""
+        index = choice.get("index")
+        if type(index) is not int:
+            index = place
+        delta = self._piece(choice, index)
+        if choice.get("finish_reason"):
+            end = self._end(choice, index)
+            if delta is not None and not _says(delta):
+                end.extra, delta = _joined(delta.extra, end.extra), None
+        elif index not in self._finished:
+            self._open.add(index)
+        return delta
+
+    def _end(self, choice: Fields, index: int) -> Delta:
+        given = str(choice["finish_reason"])
+        known = _REASONS.get(given)
+        end = Delta(index=index, finish_reason=known or _OTHER_REASONS.get(given, "stop"))
+        if known is None and "native_finish_reason" not in choice:
+            end.extra = AnswerExtra(choice={"native_finish_reason": given})
+        self._open.discard(index)
+        self._finished[index] = end
+        return end
+
+    def _piece(self, choice: Fields, index: int) -> Delta | None:
+        piece = choice.get("delta") or choice.get("message")
+        delta = Delta(index=index)
+        if choice.get("logprobs"):
+            delta.logprobs = logprobs_of(choice["logprobs"])
+        if piece is None:
+            delta.text = _text(choice.get("text"), "text")
+        else:
+            self._read(as_object(piece, "a message"), delta)
+        if not _CHOICE.issuperset(choice):
+            delta.extra = _joined(delta.extra, AnswerExtra(choice=beyond(choice, _CHOICE)))
+        return delta if delta.extra or _says(delta) else None
+
+    def _read(self, piece: Fields, delta: Delta) -> None:
+        content = piece.get("content")
+        if type(content) is str:
+            delta.text = content
+            if len(piece) == 1:
+                return
+        else:
+            delta.text = _text(content, "content")
+        thought = piece.get("reasoning_content") or piece.get("reasoning")
+        delta.reasoning = thought if isinstance(thought, str) else ""
+        delta.refusal = _text(piece.get("refusal"), "refusal")
+        if piece.get("tool_calls"):
+            delta.tool_calls = self._calls.setdefault(delta.index, Calls()).read(piece["tool_calls"])
+        if not _MESSAGE.issuperset(piece):
+            delta.extra = AnswerExtra(message=beyond(piece, _MESSAGE))
 
 
-def _joined(parts: Iterable[Any] | None) -> str:
-    """The text of a content that comes in parts."""
-    return "".join(str(part.get("text") or "") for part in parts or () if isinstance(part, dict))
+def _says(delta: Delta) -> bool:
+    return bool(delta.text or delta.reasoning or delta.refusal or delta.tool_calls or delta.logprobs)
 
 
-def _calls(calls: list[Call]) -> list[ToolCallDelta]:
-    return [
-        ToolCallDelta(
-            index=place if call.index is None else call.index,
-            id=call.id,
-            type="function" if call.id else None,
-            function=FunctionCallDelta(name=call.function.name, arguments=_arguments(call.function.arguments))
-            if call.function
-            else None,
-        )
-        for place, call in enumerate(calls)
-    ]
+def _joined(first: AnswerExtra | UnsetType, second: AnswerExtra | UnsetType) -> AnswerExtra | UnsetType:
+    if not (first and second):
+        return first or second or UNSET
+    return AnswerExtra(choice=first.choice | second.choice, message=first.message | second.message)
 
 
-def _arguments(given: str | dict[str, Any] | None) -> str | None:
-    """Arguments are JSON as text; some servers send the object itself."""
-    return msgspec.json.encode(given).decode() if isinstance(given, dict) else given
+def _text(content: Any, name: str) -> str:
+    """The text of a content, which some servers send in parts."""
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    if not isinstance(content, str):
+        raise UpstreamError(f"The upstream's answer can't be read: {name} is no text.")
+    return content
 
 
-def _logprobs(given: Logprobs) -> list[TokenLogprob]:
-    if given.content or given.refusal:
-        return [*(given.content or ()), *(given.refusal or ())]
-    tokens, values = given.tokens or [], given.token_logprobs or []
-    tops = given.top_logprobs or [None] * len(tokens)
-    return [
-        # An echoed prompt's first token has no probability, since nothing came before it: it is certain.
-        TokenLogprob(
-            token=token,
-            logprob=value or 0.0,
-            top_logprobs=[TopLogprob(token=each, logprob=other) for each, other in (top or {}).items()],
-        )
-        for token, value, top in zip(tokens, values, tops, strict=False)
-    ]
-
-
-def _reason(given: str) -> FinishReason:
-    return _REASONS.get(given) or _OTHER_REASONS.get(given, "stop")
-
-
-def _timings(given: dict[str, Any]) -> Timings | None:
+def _timings(given: Any) -> Timings | None:
     try:
         return msgspec.convert(given, Timings)
     except msgspec.ValidationError:

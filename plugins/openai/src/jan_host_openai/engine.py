@@ -9,9 +9,10 @@ import msgspec
 from jan_host import Engine, Footprint, LoadedModel, Model, ModelLoadError, Place, Progress
 
 from jan_host_openai.addresses import OPENAI_HOST, OPENAI_URL, base_url, host_of, is_azure
-from jan_host_openai.client import Remote, connect, connect_azure
+from jan_host_openai.client import connect, connect_azure
 from jan_host_openai.entra import default_credential, token_provider
 from jan_host_openai.model import remote_model
+from jan_host_openai.remote import Remote
 from jan_host_openai.requests import is_reasoning
 from jan_host_openai.secrets import is_reference
 from jan_host_openai.settings import (

@@ -71,9 +71,9 @@ def meaning_of(error: Exception, upstream: str, hide: Hide) -> JanHostError | No
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         status = 504
         message = f"The upstream {upstream} did not go on in time. Try again, or raise the setting timeout."
-    elif isinstance(error, openai.APIConnectionError):
+    elif isinstance(error, openai.APIConnectionError | httpx2.ConnectError):
         message = f"The upstream {upstream} can't be reached ({_cause(error)}). Check that it runs."
-    elif isinstance(error, msgspec.DecodeError):
+    elif isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
         message = f"The upstream {upstream} sent what is no answer of OpenAI's API: {hide(str(error))}."
     elif isinstance(error, httpx2.HTTPError | httpx2.StreamError | httpx2.InvalidURL):
         message = f"The connection to the upstream {upstream} broke off ({type(error).__name__}). Try again."

@@ -20,10 +20,11 @@ from jan_host import (
 )
 
 from jan_host_openai.addresses import OPENAI_URL, base_url, host_of, is_azure
-from jan_host_openai.client import Remote, connect, connect_azure
+from jan_host_openai.client import connect, connect_azure
 from jan_host_openai.engine import FORMAT
 from jan_host_openai.faults import translated
 from jan_host_openai.keys import key_for
+from jan_host_openai.remote import Remote
 from jan_host_openai.settings import AzureUpstream, OpenAIUpstream
 
 DEPLOYMENTS_VERSION = "2023-03-15-preview"

@@ -15,17 +15,26 @@ from jan_host import (
     RerankResult,
     UpstreamError,
 )
+from msgspec import UNSET
 
-from jan_host_openai.answers import decode_answer, decode_ranks, decode_vectors, usage_of
-from jan_host_openai.client import Remote
+from jan_host_openai.answers import (
+    Fields,
+    decode_answer,
+    decode_ranks,
+    decode_vectors,
+    ranks_extra,
+    usage_of,
+    vectors_extra,
+)
 from jan_host_openai.deltas import Deltas
 from jan_host_openai.faults import failure_in_stream, translated
-from jan_host_openai.requests import Body, chat_body, completion_body, embedding_body, rerank_body
+from jan_host_openai.remote import Remote
+from jan_host_openai.requests import chat_body, completion_body, embedding_body, rerank_body
 from jan_host_openai.upstreams import Upstreams
 
 _DONE = b"[DONE]"
 
-MakeBody = Callable[[Remote], Body]
+MakeBody = Callable[[Remote], GenerationOptions]
 
 
 class RemoteModel(LoadedModel):
@@ -50,7 +59,7 @@ class Chatting(RemoteModel):
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """See `jan_host.Chats`."""
 
-        def body(remote: Remote) -> Body:
+        def body(remote: Remote) -> GenerationOptions:
             return chat_body(request, remote.model, reasoning=remote.reasoning, usage=remote.stream_usage)
 
         return self.generate(request, "/chat/completions", body)
@@ -62,7 +71,7 @@ class Completing(RemoteModel):
     def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         """See `jan_host.Completes`."""
 
-        def body(remote: Remote) -> Body:
+        def body(remote: Remote) -> GenerationOptions:
             return completion_body(request, remote.model, usage=remote.stream_usage)
 
         return self.generate(request, "/completions", body)
@@ -77,10 +86,12 @@ class Embedding(RemoteModel):
         async def ask(remote: Remote) -> EmbeddingResult:
             data = await remote.ask("/embeddings", embedding_body(request, remote.model))
             with translated(remote.name, remote.hide):
-                found = decode_vectors(data)
+                found, extra = decode_vectors(data), vectors_extra(data)
             order = sorted(found.data, key=lambda vector: vector.index or 0)
             return EmbeddingResult(
-                embeddings=[vector.embedding for vector in order], usage=usage_of(found.usage)
+                embeddings=[vector.embedding for vector in order],
+                usage=usage_of(found.usage),
+                extra=extra or UNSET,
             )
 
         return await self.upstreams.call(ask)
@@ -95,12 +106,14 @@ class Ranking(RemoteModel):
         async def ask(remote: Remote) -> RerankResult:
             data = await remote.ask("/rerank", rerank_body(request, remote.model))
             with translated(remote.name, remote.hide):
-                found = decode_ranks(data)
+                found, extra = decode_ranks(data), ranks_extra(data)
             scores = {rank.index: rank.relevance_score for rank in found.results}
             if sorted(scores) != [*range(len(request.documents))]:
                 raise UpstreamError(f"The upstream {remote.name} did not score every document. Try again.")
             return RerankResult(
-                scores=[scores[index] for index in range(len(scores))], usage=usage_of(found.usage)
+                scores=[scores[index] for index in range(len(scores))],
+                usage=usage_of(found.usage),
+                extra=extra or UNSET,
             )
 
         return await self.upstreams.call(ask)
@@ -121,30 +134,31 @@ def remote_model(upstreams: Upstreams, capabilities: Iterable[str]) -> RemoteMod
     return made
 
 
-async def _whole(remote: Remote, path: str, body: Body) -> AsyncGenerator[Delta, None]:
+async def _whole(remote: Remote, path: str, body: GenerationOptions) -> AsyncGenerator[Delta, None]:
     data = await remote.ask(path, body)
     deltas = Deltas()
     with translated(remote.name, remote.hide):
-        answer = decode_answer(data)
-        if answer.error is not None:
-            raise failure_in_stream(answer.error, remote.name, remote.hide)
-        found = [*deltas.add(answer), *deltas.end()]
+        found = [*deltas.add(_sound(data, remote)), *deltas.end()]
     for delta in found:
         yield delta
 
 
-async def _streamed(remote: Remote, path: str, body: Body) -> AsyncGenerator[Delta, None]:
+async def _streamed(remote: Remote, path: str, body: GenerationOptions) -> AsyncGenerator[Delta, None]:
     deltas = Deltas()
-    async with aclosing(remote.listen(path, body)) as batches:
-        async for events in batches:
-            for event in events:
-                if event == _DONE:
-                    continue
-                with translated(remote.name, remote.hide):
-                    chunk = decode_answer(event)
-                if chunk.error is not None:
-                    raise failure_in_stream(chunk.error, remote.name, remote.hide)
-                for delta in deltas.add(chunk):
-                    yield delta
-    for delta in deltas.end():
-        yield delta
+    with translated(remote.name, remote.hide):
+        async with aclosing(remote.listen(path, body)) as batches:
+            async for events in batches:
+                for event in events:
+                    if event != _DONE:
+                        for delta in deltas.add(_sound(event, remote)):
+                            yield delta
+        for delta in deltas.end():
+            yield delta
+
+
+def _sound(data: bytes, remote: Remote) -> Fields:
+    """An answer, or a chunk of one, that is no error."""
+    answer = decode_answer(data)
+    if answer.get("error") is not None:
+        raise failure_in_stream(answer["error"], remote.name, remote.hide)
+    return answer

@@ -1,8 +1,8 @@
-"""From the contract's requests to the bodies that upstreams read.
+"""From the contract's requests to those that upstreams read.
 
 Everything that the client sent goes out, fields that jan-host does not know included; only this changes:
 
-- `model` is the upstream's own name, `stream` and `stream_options` are as this plugin reads the answer;
+- `model` is the upstream's own name, and usage is asked for at the end of every stream;
 - the limit of tokens is called ``max_tokens``, which every server knows, and ``max_completion_tokens`` for
   reasoning models, which refuse the other;
 - reasoning models refuse sampling options: `UNUSED_BY_REASONING` are left out for them. What asks for a
@@ -10,19 +10,24 @@ Everything that the client sent goes out, fields that jan-host does not know inc
 """
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from jan_host import ChatRequest, CompletionRequest, EmbeddingRequest, GenerationOptions, RerankRequest
+from jan_host import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    GenerationOptions,
+    RerankRequest,
+    StreamOptions,
+)
 
 UNUSED_BY_REASONING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 
 _REASONING = re.compile(r"(^|/)(o[1-9]|gpt-5|codex)(?!.*-chat)", re.IGNORECASE)
 """Names of OpenAI's reasoning models; the ``-chat`` forms of gpt-5 are none."""
 
-Body = dict[str, Any]
-
-encode = msgspec.json.Encoder().encode
+RequestT = TypeVar("RequestT", bound=GenerationOptions)
 
 
 def is_reasoning(model: str) -> bool:
@@ -30,7 +35,7 @@ def is_reasoning(model: str) -> bool:
     return _REASONING.search(model) is not None
 
 
-def chat_body(request: ChatRequest, model: str, *, reasoning: bool, usage: bool) -> Body:
+def chat_body(request: ChatRequest, model: str, *, reasoning: bool, usage: bool) -> ChatRequest:
     """The body of a chat request.
 
     Args:
@@ -39,50 +44,43 @@ def chat_body(request: ChatRequest, model: str, *, reasoning: bool, usage: bool)
         reasoning: Whether it is a reasoning model.
         usage: Whether to ask for usage at the end of a stream.
     """
-    body = _generation(request, model, usage=usage)
-    for message in body["messages"]:
-        for call in message.get("tool_calls") or ():
-            call["function"].setdefault("arguments", "{}")
     limit = request.token_limit()
-    body.pop("max_completion_tokens", None)
-    body.pop("max_tokens", None)
-    if limit is not None:
-        body["max_completion_tokens" if reasoning else "max_tokens"] = limit
+    changes: dict[str, Any] = {"max_tokens": limit, "max_completion_tokens": None}
     if reasoning:
-        for name in UNUSED_BY_REASONING:
-            body.pop(name, None)
-    return body
+        changes = {"max_tokens": None, "max_completion_tokens": limit, **dict.fromkeys(UNUSED_BY_REASONING)}
+    return msgspec.structs.replace(request, **_common(request, model, usage), **changes)
 
 
-def completion_body(request: CompletionRequest, model: str, *, usage: bool) -> Body:
+def completion_body(request: CompletionRequest, model: str, *, usage: bool) -> CompletionRequest:
     """The body of a completion request; arguments as for `chat_body`."""
-    return _generation(request, model, usage=usage)
+    return msgspec.structs.replace(request, **_common(request, model, usage))
 
 
-def embedding_body(request: EmbeddingRequest, model: str) -> Body:
+def embedding_body(request: EmbeddingRequest, model: str) -> EmbeddingRequest:
     """The body of a request for embeddings; numbers are asked for, since every server gives them."""
-    return {**_fields(request), "model": model, "encoding_format": "float"}
+    return msgspec.structs.replace(request, model=model, encoding_format="float")
 
 
-def rerank_body(request: RerankRequest, model: str) -> Body:
+def rerank_body(request: RerankRequest, model: str) -> RerankRequest:
     """The body of a rerank: the score of every document is wanted, and no text back."""
-    body = {**_fields(request), "model": model, "return_documents": False}
-    body.pop("top_n", None)
-    return body
+    return msgspec.structs.replace(request, model=model, top_n=None, return_documents=False)
 
 
-def _generation(request: GenerationOptions, model: str, *, usage: bool) -> Body:
-    body = _fields(request)
-    body["model"] = model
-    body["stream"] = bool(request.stream)
-    body.pop("stream_options", None)
-    if request.stream and usage:
-        body["stream_options"] = {"include_usage": True}
-    return body
+def asks_for_usage(request: GenerationOptions) -> bool:
+    """Whether a stream is to end with its usage."""
+    return bool(request.stream_options and request.stream_options.include_usage)
 
 
-def _fields(request: msgspec.Struct) -> Body:
-    """The fields that are set, with those that jan-host does not know beside them."""
-    fields: Body = msgspec.to_builtins(request)
-    unknown = fields.pop("$extra", {})
-    return {**unknown, **fields}
+def without_usage(request: RequestT) -> RequestT:
+    """The request for a server that does not know this option."""
+    options = request.stream_options and msgspec.structs.replace(request.stream_options, include_usage=None)
+    return msgspec.structs.replace(request, stream_options=None if options == StreamOptions() else options)
+
+
+def _common(request: GenerationOptions, model: str, usage: bool) -> dict[str, Any]:
+    options = None
+    if request.stream:
+        given = request.stream_options or StreamOptions()
+        asked = msgspec.structs.replace(given, include_usage=True if usage else None)
+        options = None if asked == StreamOptions() else asked
+    return {"model": model, "stream": bool(request.stream), "stream_options": options}

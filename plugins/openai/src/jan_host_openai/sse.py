@@ -7,37 +7,52 @@ since an event of OpenAI's tells by its data what it is; a lone CR is no line's 
 from jan_host import UpstreamError
 
 MOST_BYTES = 64 << 20
-"""The longest line that is taken."""
+"""The longest event that is taken."""
+BOM = b"\xef\xbb\xbf"
+"""A stream may begin with it; it says nothing."""
 
 
 class EventReader:
     """Takes bytes as they come and gives the data of each event that is complete."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._parts: list[bytes] = []
+        """Of the line that has no end yet."""
+        self._waiting = 0
+        """Bytes of the event that has no end yet."""
+        self._is_new = True
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of the events that end in `received`.
 
         Raises:
-            UpstreamError: A line has no end.
+            UpstreamError: An event has no end.
         """
-        *lines, self._rest = (self._rest + received).split(b"\n")
-        if len(self._rest) > MOST_BYTES:
-            raise UpstreamError(f"The upstream sent an event of more than {MOST_BYTES} bytes.")
         found: list[bytes] = []
-        for line in lines:
-            self._take(line, found)
+        self._waiting += len(received)
+        self._parts.append(received)
+        if b"\n" in received:
+            *lines, rest = b"".join(self._parts).split(b"\n")
+            self._parts = [rest]
+            for line in lines:
+                self._take(line, found)
+            if found or not self._data:
+                self._waiting = len(rest)
+        if self._waiting > MOST_BYTES:
+            raise UpstreamError(f"The upstream sent an event of more than {MOST_BYTES} bytes.")
         return found
 
     def end(self) -> list[bytes]:
         """The event that the stream ended in, without the empty line that should follow it."""
         found = self.feed(b"\n\n")
-        self._rest = b""
+        self._parts = []
         return found
 
     def _take(self, line: bytes, found: list[bytes]) -> None:
+        if self._is_new:
+            self._is_new = False
+            line = line.removeprefix(BOM)
         if line.endswith(b"\r"):
             line = line[:-1]
         if line.startswith(b"data:"):

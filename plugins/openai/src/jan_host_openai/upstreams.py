@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from jan_host import Delta, JanHostError
 
-from jan_host_openai.client import Remote
+from jan_host_openai.remote import Remote
 
 REST_SECONDS = 1.0
 """How long an upstream rests after its first failure; each further one doubles it."""

@@ -1,0 +1,38 @@
+"""The log probabilities of an upstream's answer."""
+
+from typing import Any
+
+import msgspec
+from jan_host import TokenLogprob, TopLogprob
+
+
+class Logprobs(msgspec.Struct):
+    """Log probabilities: `content` and `refusal` of chats, the others of completions."""
+
+    content: list[TokenLogprob] | None = None
+    refusal: list[TokenLogprob] | None = None
+    tokens: list[str] | None = None
+    token_logprobs: list[float | None] | None = None
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+def logprobs_of(found: Any) -> list[TokenLogprob]:
+    """Those of a chat, or those of a completion in their older shape.
+
+    Raises:
+        msgspec.ValidationError: They have neither shape.
+    """
+    given = msgspec.convert(found, Logprobs)
+    if given.content or given.refusal:
+        return [*(given.content or ()), *(given.refusal or ())]
+    tokens, values = given.tokens or [], given.token_logprobs or []
+    tops = given.top_logprobs or [None] * len(tokens)
+    return [
+        # An echoed prompt's first token has no probability, since nothing came before it: it is certain.
+        TokenLogprob(
+            token=token,
+            logprob=value or 0.0,
+            top_logprobs=[TopLogprob(token=each, logprob=other) for each, other in (top or {}).items()],
+        )
+        for token, value, top in zip(tokens, values, tops, strict=False)
+    ]
