@@ -14,7 +14,7 @@ from jan_host.downloads.folder import DownloadFolder
 from jan_host.downloads.parcels import Parcel, parcels_of
 from jan_host.downloads.placing import bring_near, displace, place
 from jan_host.downloads.progress import Progress, Publish
-from jan_host.downloads.records import Record, write_record
+from jan_host.downloads.records import INTERRUPTED, Record, write_record
 from jan_host.downloads.translation import translate
 
 Finish = Callable[[ImportPlan], Awaitable[None]]
@@ -49,9 +49,10 @@ class Download:
         self.record = record
         self.finish = finish
         self.folder = folder
-        self.error: JanHostError | None = None
         self._parcels = parcels_of(record.plan)
-        self.progress = Progress(record.info(folder.path.name), self._parcels, tools.publish)
+        info = record.info(folder.path.name)
+        self.error: JanHostError | None = DownloadError(info.error) if info.error else None
+        self.progress = Progress(info, self._parcels, tools.publish)
         self._tools = tools
         self._task: asyncio.Task[None] | None = None
         self._committing = False
@@ -125,7 +126,7 @@ class Download:
         if self._given_up:
             self._cancelled()
         else:
-            self.error = DownloadError("The download was interrupted. Resume it, or pull the model again.")
+            self.error = DownloadError(INTERRUPTED)
             self.progress.status("failed", self.error.message)
 
     def _cancelled(self) -> None:

@@ -111,7 +111,7 @@ class Downloads:
         if not self._config.resume_at_start:
             return
         for download in self._downloads.values():
-            if download.progress.info.status == "waiting" and not download.running:
+            if download.record.status == "active" and download.progress.info.status == "failed":
                 download.start()
 
     async def wait(self, download_id: str) -> DownloadInfo:

@@ -15,6 +15,7 @@ from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.saving import save
 
 FILENAME = "download.json"
+INTERRUPTED = "The download was interrupted. Resume it, or pull the model again."
 _log = logging.getLogger(__name__)
 
 
@@ -41,10 +42,10 @@ class Record(msgspec.Struct, kw_only=True):
             model=self.plan.model.id,
             origin=self.plan.origin,
             importer=self.plan.importer,
-            status="waiting" if self.status == "active" else self.status,
+            status="cancelled" if self.status == "cancelled" else "failed",
             files=self.files,
             created=self.created,
-            error=self.error,
+            error=INTERRUPTED if self.status == "active" else self.error,
         )
 
 

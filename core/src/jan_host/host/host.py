@@ -69,9 +69,11 @@ class JanHost:
             engines_folder=config.engines_folder,
             engines=self.plugins.engines(),
         )
-        self.downloads = Downloads(folder=config.downloads_folder, publish=self._bus.publish)
+        self.downloads = Downloads(
+            folder=config.downloads_folder, publish=self._bus.publish, config=config.downloads
+        )
         self.runtime = Runtime(config=config.runtime, publish=self._bus.publish)
-        self._looker = Looker(os.environ)
+        self._looker = Looker(os.environ, config.downloads)
         self._imports = Imports(
             self.plugins,
             self.library,
@@ -87,6 +89,7 @@ class JanHost:
         """Read the library, and let the extras begin their background work."""
         self.config.models_folder.mkdir(parents=True, exist_ok=True)
         await self.refresh()
+        await self._imports.restore()
         for extra in self.plugins.extras():
             try:
                 await extra.start(self)

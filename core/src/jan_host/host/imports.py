@@ -169,6 +169,10 @@ class Imports:
                 return info
         return None
 
+    async def restore(self) -> None:
+        """List the downloads that earlier processes left; a server then goes on with them."""
+        await self._downloads.restore(self._finish)
+
     async def _finish(self, plan: ImportPlan) -> None:
         await asyncio.to_thread(self._arrivals.settle, plan.model)
         await self._refresh()
