@@ -24,6 +24,15 @@ def post(client: httpx.Client, body: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/completions", "/v1/embeddings", "/v1/models/pull"]
+)
+def test_a_body_that_is_missing_is_asked_for(client: httpx.Client, path: str) -> None:
+    response = client.post(path, headers=JSON)
+    assert response.status_code == 422
+    assert error_of(response)["message"] == "The request needs a JSON object as its body."
+
+
+@pytest.mark.parametrize(
     ("body", "param"),
     [
         ({"messages": [{"role": "pirate", "content": "x"}]}, "messages[0].role"),

@@ -38,7 +38,7 @@ async def run(items: AsyncIterator[bytes], scope: Any, client: Client, **options
     await stream(scope, None, client.send)  # type: ignore[arg-type]  # it does not receive
 
 
-async def test_what_is_ready_goes_out_together(scope: dict[str, Any]) -> None:
+async def test_the_first_piece_goes_at_once_and_what_is_ready_then_together(scope: dict[str, Any]) -> None:
     async def items() -> AsyncIterator[bytes]:
         yield b"a"
         yield b"b"
@@ -48,7 +48,7 @@ async def test_what_is_ready_goes_out_together(scope: dict[str, Any]) -> None:
 
     client = Client()
     await run(items(), scope, client, tail=lambda: b"!")
-    assert [await client.next() for _ in range(2)] == [b"abc", b"d!"]
+    assert [await client.next() for _ in range(3)] == [b"a", b"bc", b"d!"]
 
 
 async def test_a_quiet_stream_is_pinged(scope: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

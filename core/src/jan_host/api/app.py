@@ -13,6 +13,7 @@ from jan_host.api.auth import read_keys
 from jan_host.api.chat import chat_routes
 from jan_host.api.completions import completion_routes
 from jan_host.api.decoding import JsonRequest
+from jan_host.api.direct import Direct
 from jan_host.api.docs import docs_routes
 from jan_host.api.door import Door
 from jan_host.api.downloads import download_routes
@@ -80,7 +81,7 @@ def create_app(host: JanHost) -> JanApp:
         request_class=JsonRequest,
         request_max_body_size=None,  # the door has read the body and held it against the limit
     )
-    inner = partial(Litestar.__call__, app)
+    inner = Direct(app, partial(Litestar.__call__, app))
     app.door = Door(config, keys, lambda: host.accepting, inner)
     return app
 

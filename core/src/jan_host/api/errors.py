@@ -127,6 +127,11 @@ def invalid_field(error: msgspec.ValidationError) -> ValidationError:
     return ValidationError(f"{path}: {problem}.", param=path)
 
 
+def missing_body() -> ValidationError:
+    """What a request is told that has no body and needs one."""
+    return ValidationError("The request needs a JSON object as its body.")
+
+
 def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:
     path, method = scope["path"], scope.get("method", "")
     if isinstance(error, NotFoundException):
@@ -147,7 +152,7 @@ def _invalid_parameter(error: ValidationException, scope: Scope) -> ValidationEr
     first: Mapping[str, str] = next((item for item in details if isinstance(item, dict)), {})
     param = first.get("key")
     if param == "data":
-        return ValidationError("The request needs a JSON object as its body.")
+        return missing_body()
     if param is None:
         missing = MISSING_PARAMETER.match(error.detail)
         return ValidationError(

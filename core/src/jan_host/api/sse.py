@@ -107,7 +107,8 @@ class EventStream(Generic[T]):
             await send({"type": "http.response.start", "status": self._status, "headers": pairs})
             async with Outbox(send, pings=self._is_event_stream) as outbox:
                 try:
-                    outbox.put(head)
+                    # Not through the outbox: so it leaves in one write with the answer's head.
+                    await send({"type": "http.response.body", "body": head, "more_body": True})
                     await self._pump(items, outbox)
                     outbox.put(self._tail())
                 except (Exception, asyncio.CancelledError) as error:
