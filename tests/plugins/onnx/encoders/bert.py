@@ -111,8 +111,13 @@ def write_bert(
     graph = GraphWriter("float32")
     for name in inputs:
         graph.input(name, TensorProto.INT64, ["batch", "sequence"])
-    named = {name: graph.weight(name, value) for name, value in weights.items() if value.dtype == np.float32}
-    writer = _Writer(graph, shape, named, inputs)
+    named = {
+        name: graph.weight(name, value.T if _is_dense(name) else value)  # exporters write them turned
+        for name, value in weights.items()
+        if value.dtype == np.float32
+    }
+    classes = len(weights.get("classifier.bias", ()))
+    writer = _Writer(graph, shape, named, inputs, classes)
     hidden = writer.encode()
     for output in dict.fromkeys([*extra_outputs, head]):
         writer.give(output, hidden)
@@ -124,16 +129,21 @@ def write_bert(
     return path
 
 
+def _is_dense(name: str) -> bool:
+    return name.endswith(".weight") and "embeddings" not in name and "LayerNorm" not in name
+
+
 class _Writer:
     """Writes the parts of one encoder. `named` are the weights' names in the graph."""
 
     def __init__(
-        self, graph: GraphWriter, shape: Shape, named: Mapping[str, str], inputs: Sequence[str]
+        self, graph: GraphWriter, shape: Shape, named: Mapping[str, str], inputs: Sequence[str], classes: int
     ) -> None:
         self.graph = graph
         self.shape = shape
         self.named = named
         self.inputs = inputs
+        self.classes = classes
 
     def encode(self) -> str:
         hidden = self._embed()
@@ -159,9 +169,9 @@ class _Writer:
             pooled = self.graph.add("Tanh", self._dense("pooler.dense", first))
             if output == "logits":
                 pooled = self._dense("classifier", pooled)
-                size = -1
+                size = self.classes
             self.graph.add("Identity", pooled, to=output)
-        self.graph.output(output, TensorProto.FLOAT, ["batch", size if size > 0 else "classes"])
+        self.graph.output(output, TensorProto.FLOAT, ["batch", size])
 
     def _mean(self, hidden: str) -> str:
         mask = self.graph.add("Unsqueeze", self.mask, self.graph.ints(2))
@@ -210,8 +220,8 @@ class _Writer:
         return self.graph.add("Transpose", split, perm=list(perm))
 
     def _dense(self, name: str, values: str) -> str:
-        turned = self.graph.add("Transpose", self.named[f"{name}.weight"], perm=[1, 0])
-        return self.graph.add("Add", self.graph.add("MatMul", values, turned), self.named[f"{name}.bias"])
+        product = self.graph.add("MatMul", values, self.named[f"{name}.weight"])
+        return self.graph.add("Add", product, self.named[f"{name}.bias"])
 
     def _normalise(self, name: str, values: str) -> str:
         weight, bias = self.named[f"{name}.weight"], self.named[f"{name}.bias"]

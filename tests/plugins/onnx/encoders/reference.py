@@ -46,7 +46,7 @@ def logits(weights: Weights, shape: Shape, ids: Sequence[int], types: Sequence[i
     """What a classifier on the first token gives."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
     first = hidden_states(weights, shape, ids, types)[:1]
-    return _dense(w, "classifier", np.tanh(_dense(w, "pooler.dense", first)))[0]
+    return np.ravel(_dense(w, "classifier", np.tanh(_dense(w, "pooler.dense", first))))
 
 
 def unit(vector: Floats) -> Floats:
@@ -68,4 +68,5 @@ def _dense(w: dict[str, Floats], name: str, values: Floats) -> Floats:
 def _norm(w: dict[str, Floats], name: str, values: Floats) -> Floats:
     centred = values - values.mean(axis=-1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
-    return centred / spread * w[f"{name}.weight"] + w[f"{name}.bias"]
+    scaled: Floats = centred / spread * w[f"{name}.weight"] + w[f"{name}.bias"]
+    return scaled
