@@ -22,9 +22,9 @@ DEFAULTS = Defaults(id="folder", name="folder", created=1_700_000_000)
 
 def read_model(raw: dict[str, Any], defaults: Defaults, engines: Engines) -> tuple[Model, list[str]]:
     """Read a document as the library does for a model whose engine it names."""
-    model, warnings = generations.read_model(raw, defaults, engines)
-    check_settings(model, engines, warnings)
-    return model, warnings
+    model, notices = generations.read_model(raw, defaults, engines)
+    check_settings(model, engines, notices)
+    return model, [notice.text for notice in notices]
 
 
 G1 = {

@@ -12,6 +12,7 @@ from jan_host.contract.errors import ModelBrokenError
 from jan_host.contract.model import Model, Source
 from jan_host.library.documents import MODEL_FILE, Document
 from jan_host.library.engines import Engines
+from jan_host.library.fields import Notice
 from jan_host.library.generations import Defaults, check_settings, complete_engine, read_id, read_model
 from jan_host.library.groups import Group
 from jan_host.library.ids import shown_id
@@ -30,10 +31,17 @@ class Entry:
     """Why the model can't be used as it lies there; ``None`` when it can, or could be fetched."""
     available: bool = False
     """Whether some or all of its files are not here, and it says where they can be fetched."""
-    warnings: list[str] = field(default_factory=list)
+    fault: str | None = None
+    """The field of its model.json that is to blame for the problem, where one is."""
+    notices: list[Notice] = field(default_factory=list)
     """What its model.json says and is not used."""
     owned: bool = True
     """Whether jan-host may change and delete it."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What users should know of the model, and what does not keep it from running."""
+        return [notice.text for notice in self.notices]
 
     @property
     def usable(self) -> bool:
@@ -57,7 +65,7 @@ def build(group: Group, engines: Engines, *, owned: bool) -> list[Entry]:
         entry.owned = owned and not group.linked
         if entry.problem is None:
             complete_engine(entry.model, engines)
-            check_settings(entry.model, engines, entry.warnings)
+            check_settings(entry.model, engines, entry.notices)
             _find_fault(entry, engines)
     return entries
 
@@ -75,9 +83,9 @@ def _describe(group: Group, name: str, document: Document, engines: Engines) -> 
     if document.problem is None:
         try:
             entry.model.id = read_id(document.raw, own_name)
-            entry.model, entry.warnings = read_model(document.raw, defaults, engines)
+            entry.model, entry.notices = read_model(document.raw, defaults, engines)
         except ModelBrokenError as error:
-            entry.problem = f"{name}: {error.message}"
+            entry.problem, entry.fault = f"{name}: {error.message}", error.param
     return entry
 
 
@@ -163,22 +171,24 @@ def _find_fault(entry: Entry, engines: Engines) -> None:
     if engine is not None and engine.runs_in == "host":
         return
     if engine is None and (model.format or not model.origin):
-        entry.problem = _without_engine(model)
+        entry.problem, entry.fault = _without_engine(model), "format" if model.format else None
         return
     try:
         missing = _missing(model, entry.folder)
     except ModelBrokenError as error:
-        entry.problem = error.message
+        entry.problem, entry.fault = error.message, error.param
         return
     entry.available = bool(missing or not model.sources) and _is_fetchable(model, missing)
     if not entry.available:
         entry.problem = _without_files(model, missing, entry.folder)
+        entry.fault = "sources" if missing else None
     elif 0 < len(missing) < len(model.sources):
         # A copy that goes on, or one that was broken off: the files tell no difference.
-        entry.warnings.append(
+        text = (
             f"Of the model's {len(model.sources)} files {len(missing)} are not here, such as"
             f" {missing[0].filename}. Copy them to {entry.folder}, or fetch them: jan-host pull {model.id}"
         )
+        entry.notices.append(Notice("sources", text, is_used=True))
 
 
 def _missing(model: Model, folder: Path) -> list[Source]:

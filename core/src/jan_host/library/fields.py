@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,17 @@ RENAMED = {"token_limit": "max_tokens"}
 """Names of the import-format generation, and the canonical ones."""
 
 Types = Mapping[str, Any]
+
+
+class Notice(NamedTuple):
+    """Something that a model.json says, and that is not used or may have no effect."""
+
+    field: str
+    """In the canonical form, such as ``settings.ctx_len``, wherever the file has it."""
+    text: str
+    """What is wrong, and what was probably meant."""
+    is_used: bool = False
+    """Whether the value is passed on all the same."""
 
 
 def is_unset(value: Any) -> bool:
@@ -66,10 +77,10 @@ def option_types() -> Types:
     return {name: types[name] for name in types if name not in ("model", "user", "$extra")}
 
 
-def coerce(table: Mapping[str, Any], types: Types, where: str, warnings: list[str]) -> dict[str, Any]:
+def coerce(table: Mapping[str, Any], types: Types, where: str, notices: list[Notice]) -> dict[str, Any]:
     """The table with numbers and booleans in place of texts that spell them.
 
-    A value that can't be what its field asks for is left out, with a warning that names it.
+    A value that can't be what its field asks for is left out, with a notice that names it.
     Keys that have no type stay as they are.
     """
     found = {}
@@ -77,7 +88,7 @@ def coerce(table: Mapping[str, Any], types: Types, where: str, warnings: list[st
         try:
             found[key] = _coerce_value(value, types[key]) if key in types else value
         except (msgspec.ValidationError, TypeError) as error:
-            warnings.append(f"{where}.{key} is not used: {error}")
+            notices.append(Notice(f"{where}.{key}", f"{where}.{key} is not used: {error}"))
     return found
 
 

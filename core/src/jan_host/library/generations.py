@@ -8,7 +8,7 @@
 | `sources`       | ``origin`` + ``download_url``  | ``sources``            | ``sources``   |
 
 The three share no name for two things, so one reader reads them all, mixtures included; the
-later generation wins. A value that can't be used is left out with a warning that names its
+later generation wins. A value that can't be used is left out with a notice that names its
 field; only what leaves no model to speak of is an error.
 """
 
@@ -24,6 +24,7 @@ from jan_host.library.engines import Engines
 from jan_host.library.fields import (
     FIELDS,
     LOOSE_SETTINGS,
+    Notice,
     as_text,
     coerce,
     is_unset,
@@ -48,36 +49,36 @@ class Defaults:
     """Unix time in seconds."""
 
 
-def read_model(raw: Raw, defaults: Defaults, engines: Engines) -> tuple[Model, list[str]]:
-    """The canonical model, and warnings about what could not be used.
+def read_model(raw: Raw, defaults: Defaults, engines: Engines) -> tuple[Model, list[Notice]]:
+    """The canonical model, and notices of what could not be used.
 
     Raises:
         ModelBrokenError: The id or a source is no such thing.
     """
-    warnings = [_unknown_field(key) for key in raw if key not in FIELDS]
-    metadata = dict(_table(raw, "metadata", warnings))
-    import_format = _text(raw, "import_format", warnings)
-    named = _text(raw, "engine", warnings) or as_text(metadata.get("engine"))
+    notices = [_unknown_field(key) for key in raw if key not in FIELDS]
+    metadata = dict(_table(raw, "metadata", notices))
+    import_format = _text(raw, "import_format", notices)
+    named = _text(raw, "engine", notices) or as_text(metadata.get("engine"))
     metadata.pop("engine", None)
     sources = read_sources(raw)
     model = Model(
         id=read_id(raw, defaults.id),
-        created=_created(raw, defaults.created, warnings),
-        owned_by=_text(raw, "owned_by", warnings) or "you",
-        name=_text(raw, "name", warnings) or defaults.name,
-        version=_text(raw, "version", warnings) or "1",
-        description=_text(raw, "description", warnings),
-        format=engines.canonical_format(_text(raw, "format", warnings) or ""),
+        created=_created(raw, defaults.created, notices),
+        owned_by=_text(raw, "owned_by", notices) or "you",
+        name=_text(raw, "name", notices) or defaults.name,
+        version=_text(raw, "version", notices) or "1",
+        description=_text(raw, "description", notices),
+        format=engines.canonical_format(_text(raw, "format", notices) or ""),
         engine=engines.canonical_name(named, import_format, as_text(raw.get("origin"))),
         sources=sources,
         metadata=metadata,
-        assets=_assets(raw, warnings),
-        origin=_text(raw, "origin", warnings),
+        assets=_assets(raw, notices),
+        origin=_text(raw, "origin", notices),
         import_format=import_format,
     )
     complete_engine(model, engines)
-    _read_tables(model, raw, engines, warnings)
-    return model, warnings
+    _read_tables(model, raw, engines, notices)
+    return model, notices
 
 
 def read_id(raw: Raw, default: str) -> str:
@@ -112,38 +113,38 @@ def complete_engine(model: Model, engines: Engines) -> None:
         model.engine = runner.name if runner else ""
 
 
-def check_settings(model: Model, engines: Engines, warnings: list[str]) -> None:
+def check_settings(model: Model, engines: Engines, notices: list[Notice]) -> None:
     """Give the settings the types that the model's engine declares, and tell which it does not know."""
     engine = engines.get(model.engine)
     types = struct_types(engine.Settings) if engine else {}
     given = model.settings
-    model.settings = coerce(given, types, "settings", warnings)
+    model.settings = coerce(given, types, "settings", notices)
     if engine:
-        warnings.extend(
+        notices.extend(
             _unknown_setting(key, engine.name, list(types))
             for key in given
             if setting_name(key, types) not in types
         )
 
 
-def _read_tables(model: Model, raw: Raw, engines: Engines, warnings: list[str]) -> None:
+def _read_tables(model: Model, raw: Raw, engines: Engines, notices: list[Notice]) -> None:
     """Fill in `settings` and `parameters`; each request parameter among the settings changes place."""
-    runtime = dict(_table(raw, "parameters", warnings))
+    runtime = dict(_table(raw, "parameters", notices))
     nested = {key: runtime.pop(key) for key in ("init", "runtime") if isinstance(runtime.get(key), dict)}
     settings = (
         prune({key: raw[key] for key in LOOSE_SETTINGS if key in raw})
         | prune(nested.get("init", {}))
-        | prune(_table(raw, "engine_parameters", warnings))
-        | prune(_table(raw, "settings", warnings))
+        | prune(_table(raw, "engine_parameters", notices))
+        | prune(_table(raw, "settings", notices))
     )
     parameters = (
-        prune(nested.get("runtime", {})) | prune(_table(raw, "model_parameters", warnings)) | prune(runtime)
+        prune(nested.get("runtime", {})) | prune(_table(raw, "model_parameters", notices)) | prune(runtime)
     )
     _read_role_prompts(settings)
     engine = engines.get(model.engine)
     types = struct_types(engine.Settings) if engine else {}
     moved = {key: settings.pop(key) for key in option_types() if key in settings and key not in types}
-    model.parameters = coerce(moved | parameters, option_types(), "parameters", warnings)
+    model.parameters = coerce(moved | parameters, option_types(), "parameters", notices)
     model.settings = settings
 
 
@@ -160,25 +161,25 @@ def _read_role_prompts(settings: Raw) -> None:
         settings.setdefault("prompt_template", f"{{system_message}}{user}{{prompt}}{assistant}")
 
 
-def _table(raw: Raw, key: str, warnings: list[str]) -> Raw:
+def _table(raw: Raw, key: str, notices: list[Notice]) -> Raw:
     value = raw.get(key)
     if is_unset(value):
         return {}
     if not isinstance(value, dict):
-        warnings.append(f"{key} is not used: it should be an object.")
+        notices.append(Notice(key, f"{key} is not used: it should be an object."))
         return {}
     return value
 
 
-def _text(raw: Raw, key: str, warnings: list[str]) -> str | None:
+def _text(raw: Raw, key: str, notices: list[Notice]) -> str | None:
     value = raw.get(key)
     text = as_text(value)
     if text is None and not is_unset(value):
-        warnings.append(f"{key} is not used: it should be a text.")
+        notices.append(Notice(key, f"{key} is not used: it should be a text."))
     return text
 
 
-def _created(raw: Raw, default: int, warnings: list[str]) -> int:
+def _created(raw: Raw, default: int, notices: list[Notice]) -> int:
     value = raw.get("created")
     if is_unset(value):
         return default
@@ -189,27 +190,28 @@ def _created(raw: Raw, default: int, warnings: list[str]) -> int:
     if seconds > 1e11:  # milliseconds, as some generators write
         seconds /= 1000
     if not 0 <= seconds <= 1e11:
-        warnings.append("created is not used: it should be a Unix time in seconds.")
+        notices.append(Notice("created", "created is not used: it should be a Unix time in seconds."))
         return default
     return int(seconds)
 
 
-def _assets(raw: Raw, warnings: list[str]) -> list[str]:
+def _assets(raw: Raw, notices: list[Notice]) -> list[str]:
     value = raw.get("assets")
     if is_unset(value):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        warnings.append("assets is not used: it should be a list of texts.")
+        notices.append(Notice("assets", "assets is not used: it should be a list of texts."))
         return []
     return value
 
 
-def _unknown_field(key: str) -> str:
-    return f"{key} is not used: a model.json has no such field.{_hint(key, list(FIELDS))}"
+def _unknown_field(key: str) -> Notice:
+    return Notice(key, f"{key} is not used: a model.json has no such field.{_hint(key, list(FIELDS))}")
 
 
-def _unknown_setting(key: str, engine: str, known: list[str]) -> str:
-    return f"settings.{key} may have no effect: {engine} has no such setting.{_hint(key, known)}"
+def _unknown_setting(key: str, engine: str, known: list[str]) -> Notice:
+    text = f"settings.{key} may have no effect: {engine} has no such setting.{_hint(key, known)}"
+    return Notice(f"settings.{key}", text, is_used=True)
 
 
 def _hint(key: str, known: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from jan_host.contract.engine import Engine
 from jan_host.contract.errors import ConfigError, ModelBrokenError
 from jan_host.library.engines import Engines
-from jan_host.library.fields import coerce, prune, struct_types
+from jan_host.library.fields import Notice, coerce, prune, struct_types
 from jan_host.library.ids import path_for
 from jan_host.library.read import read_object
 from jan_host.library.scan import Stamp
@@ -75,8 +75,8 @@ def _read(file: Path, engine: Engine | None) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error.message}") from None
     nested = raw.get("settings", raw.get("engine_parameters"))
     given = prune(nested if isinstance(nested, dict) else raw)
-    warnings: list[str] = []
-    settings = coerce(given, struct_types(engine.Settings) if engine else {}, "settings", warnings)
-    for warning in warnings:
-        logger.warning("%s: %s", file, warning)
+    notices: list[Notice] = []
+    settings = coerce(given, struct_types(engine.Settings) if engine else {}, "settings", notices)
+    for notice in notices:
+        logger.warning("%s: %s", file, notice.text)
     return settings

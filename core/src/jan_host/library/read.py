@@ -6,17 +6,28 @@ keys, trailing or missing commas and missing outer braces.
 
 import json
 import math
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jan_host.contract.errors import ModelBrokenError
 from jan_host.library.lenient import parse_lenient
+from jan_host.library.places import Place
 
 MAX_BYTES = 1024 * 1024
 MAX_LENIENT_CHARACTERS = 64 * 1024
 """The lenient reader is slow, and what is written by hand is small."""
 MAX_DEPTH = 32
+
+
+class UnreadableError(ModelBrokenError):
+    """The text is no object; `place` is where that shows, if it shows at one place."""
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -26,14 +37,27 @@ def read_object(file: Path) -> dict[str, Any]:
         ModelBrokenError: Says why the file can't be read.
     """
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ModelBrokenError(f"{file.name} can't be read: {error.strerror}.") from None
-    try:
-        return parse_object(data)
+        return parse_object(read_bytes(file))
     except ModelBrokenError as error:
-        raise ModelBrokenError(f"{file.name} can't be read: {error.message}") from None
+        place = error.place if isinstance(error, UnreadableError) else None
+        raise UnreadableError(f"{file.name} can't be read: {error.message}", place) from None
+
+
+def read_bytes(file: Path) -> bytes:
+    """What is in the file, or a little more of it than `parse_object` takes.
+
+    Raises:
+        ModelBrokenError: Says why there is nothing.
+    """
+    try:
+        # A pipe that takes the file's place after it was looked at must not keep us waiting.
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ModelBrokenError("it is no file.")
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelBrokenError(f"{error.strerror}.") from None
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -42,7 +66,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     Raises:
         ModelBrokenError: Says what is wrong, and where.
     """
-    text = _decode(data)
+    text = decode(data)
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
@@ -55,7 +79,12 @@ def parse_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        ModelBrokenError: It is none.
+    """
     if len(data) > MAX_BYTES:
         raise ModelBrokenError(f"it is larger than {MAX_BYTES} bytes, which no model.json is.")
     try:
@@ -71,13 +100,20 @@ def _decode(data: bytes) -> str:
 
 def _parse_leniently(text: str, strict: ValueError) -> Any:
     if len(text) > MAX_LENIENT_CHARACTERS:
-        raise ModelBrokenError(f"it is not JSON: {strict}.")
+        raise UnreadableError(f"it is not JSON: {strict}.", _place_of(strict))
     try:
         return parse_lenient(text, _unique)
     except RecursionError:
         _refuse_depth()
     except ValueError as error:
-        raise ModelBrokenError(f"it is not JSON, and not readable as JSON with comments: {error}.") from None
+        reason = f"it is not JSON, and not readable as JSON with comments: {error}."
+        raise UnreadableError(reason, _place_of(error)) from None
+
+
+def _place_of(error: ValueError) -> Place | None:
+    """Where a reader gave up, as both of them say it."""
+    line, column = getattr(error, "lineno", None), getattr(error, "colno", None)
+    return Place(line, column) if line and column else None
 
 
 def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
