@@ -111,6 +111,11 @@ async def test_refusals_say_what_to_do(
     assert token is None or token not in str(caught.value)
 
 
+async def test_a_mirror_that_does_not_know_of_access_is_taken_at_its_word(hub: Hub) -> None:
+    hub.answers[f"/api/models/{GATED}/auth-check"] = Answer(status=404, body=b"<html>")
+    assert (await plan_of(GATED)).variant == "Q4_0"
+
+
 async def test_offline_is_said(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ImportFailedError, match="HF_HUB_OFFLINE is set"):

@@ -2,6 +2,8 @@
 
 import pytest
 from jan_host import OriginNotFoundError
+from jan_host.host.origins import GENERAL
+from jan_host.plugins import load_plugins
 from jan_host_huggingface.importers import DefaultImporter, JanHQImporter, TheBlokeImporter
 from jan_host_huggingface.origins import Origin, parse_origin
 from jan_host_huggingface.settings import Settings
@@ -89,6 +91,14 @@ def takers(text: str) -> list[str]:
 @pytest.mark.parametrize("text", [text for text in FORMS if text not in ("gpt2", "org/repo/file.gguf")])
 def test_one_importer_takes_each(text: str) -> None:
     assert takers(text) == ["default"]
+
+
+def test_of_all_installed_importers_none_disputes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", MIRROR)
+    importers = [one for one in load_plugins().importers() if one.name not in GENERAL]
+    for text in FORMS:
+        found = [one.name for one in importers if one.accepts(text)]
+        assert found == takers(text), text
 
 
 @pytest.mark.parametrize(

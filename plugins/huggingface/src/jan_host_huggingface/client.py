@@ -27,6 +27,7 @@ MOST_SECONDS_TIMES = 4
 """A whole answer may take so many times as long as the hub may stay silent."""
 TRIES = 3
 PAUSE_SECONDS = 0.5
+_REFUSALS = frozenset({401, 403})
 _PASSING = frozenset({500, 502, 503, 504})
 
 
@@ -76,7 +77,13 @@ class Client:
         Raises:
             ImportFailedError: It may not; says what to do.
         """
-        self._get(f"/api/models/{repo}/auth-check", self._asked(repo), MOST_ANSWER_BYTES)
+        try:
+            self._get(f"/api/models/{repo}/auth-check", self._asked(repo), MOST_FILE_BYTES)
+        except ImportFailedError as error:
+            if (
+                error.http_status in _REFUSALS
+            ):  # mirrors may not have that path at all: the download will tell
+                raise
 
     def file(self, repo: str, commit: str, path: str) -> bytes:
         """The content of a small file.
