@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": ("serve", "Serve the models over HTTP until Ctrl-C."),
     "run": ("run", "Ask a model in the terminal; without a prompt, chat with it."),
     "pull": ("pull", "Bring a model here."),
+    "downloads": ("downloads", "List what is being fetched; resume or cancel it."),
     "models": ("models", "List the models."),
     "show": ("models", "Show one model in full."),
     "rm": ("models", "Remove a model."),

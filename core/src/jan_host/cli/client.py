@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,8 +19,12 @@ from jan_host.contract.errors import (
     UnavailableError,
     from_payload,
 )
+from jan_host.contract.events import DownloadInfo
+from jan_host.contract.importer import ImportPlan, PullRequest
 
 PROBE_SECONDS = 2.0
+
+AnswerT = TypeVar("AnswerT")
 
 
 class Server:
@@ -79,6 +83,23 @@ class Server:
         """A model, or what is left of it after ``DELETE``."""
         return self.call(method, self.path(model_id))
 
+    def plan(self, request: PullRequest) -> ImportPlan:
+        """What a pull would do."""
+        return _read(self.call("POST", "/v1/models/plan", msgspec.to_builtins(request)), ImportPlan)
+
+    def pull(self, request: PullRequest) -> DownloadInfo:
+        """Let the server begin to bring a model."""
+        return _read(self.call("POST", "/v1/models/pull", msgspec.to_builtins(request)), DownloadInfo)
+
+    def downloads(self) -> list[DownloadInfo]:
+        """What the server fetches, and what can be resumed."""
+        return _read(self.call("GET", "/v1/downloads")["data"], list[DownloadInfo])
+
+    def download(self, download_id: str, *, method: str = "GET", action: str = "") -> DownloadInfo:
+        """A download, or what became of it after ``DELETE`` or an action such as ``/resume``."""
+        path = f"/v1/downloads/{quote(download_id, safe='')}{action}"
+        return _read(self.call(method, path), DownloadInfo)
+
     def path(self, model_id: str) -> str:
         """The path of a model's resource; a slash in the id is part of the id."""
         return f"/v1/models/{quote(model_id, safe='')}"
@@ -115,6 +136,11 @@ class Server:
                         text = _text_of(line)
                         if text:
                             yield text
+
+
+def _read(answer: Any, kind: type[AnswerT]) -> AnswerT:
+    """An answer as what it stands for; a newer server's further fields are left out."""
+    return msgspec.convert(answer, kind, dec_hook=lambda wanted, value: wanted(value))  # of paths
 
 
 def _text_of(line: str) -> str:

@@ -1,9 +1,15 @@
 """How results look in the terminal: tables, sizes, progress."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED_WIDTH = 1000
+"""What is read by a program is not folded."""
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_BYTES = 10**18
@@ -13,6 +19,16 @@ MOST_BYTES = 10**18
 def say(text: str, *, stderr: bool = False) -> None:
     """Print a text; terminals wrap it, and what could steer them is taken out."""
     click.echo("\n".join(printable(line) for line in text.split("\n")), err=stderr)
+
+
+def console_for(*, stderr: bool) -> "Console":
+    """Standard output or error for tables and bars; texts from outside must be escaped for it."""
+    from rich.console import Console  # `jan-host --help` does without rich
+
+    console = Console(stderr=stderr, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    return console
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """The host's settings: config.toml, environment and command line, decoded and checked."""
 
-from jan_host.config.load import load_config
+from jan_host.config.load import URL_VARIABLE, load_config
 from jan_host.config.secrets import resolve_secret
 from jan_host.config.sections import (
     Config,
@@ -13,6 +13,7 @@ from jan_host.config.sections import (
 )
 
 __all__ = [
+    "URL_VARIABLE",
     "Config",
     "DownloadsConfig",
     "LibraryConfig",

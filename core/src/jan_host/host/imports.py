@@ -23,6 +23,9 @@ from jan_host.plugins import Plugins
 UNDER_WAY = frozenset({"waiting", "running"})
 """The statuses of downloads that will bring their model by themselves."""
 
+RECENT_SECONDS = 60.0
+MOST_RECENT = 16
+
 
 class Imports:
     """Plans and pulls.
@@ -52,6 +55,7 @@ class Imports:
         self._looker = looker
         self._arrivals = arrivals
         self._refresh = refresh
+        self._recent = RecentPlans()
         self._bringing: dict[str, asyncio.Task[None]] = {}
 
     async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
@@ -90,7 +94,7 @@ class Imports:
                 f"{plan.origin} is a file of this machine. Such are imported only for its own users: run"
                 " `jan-host pull` there, or let the operator set [downloads] local_paths = true."
             )
-        return self._completed(plan)
+        return self._recent.keep(request, local, self._completed(plan))
 
     async def _plan_described(self, entry: Entry, request: PullRequest, options: ImportOptions) -> ImportPlan:
         check_own(entry, request)
@@ -128,7 +132,7 @@ class Imports:
         Raises:
             ConflictError: There is a model with that id.
         """
-        plan = await self.plan(request, local=local)
+        plan = self._recent.take(request, local) or await self.plan(request, local=local)
         running = self.running(plan.model.id)
         if running is not None:
             return running
@@ -196,6 +200,29 @@ class Imports:
     def _engine_name(self, model: Model) -> str:
         engine = self._plugins.engine_for_format(model.format)
         return engine.name if engine else ""
+
+
+class RecentPlans:
+    """What was shown a moment ago: a pull that follows does just that, and asks nobody again."""
+
+    def __init__(self) -> None:
+        self._plans: dict[bytes, tuple[float, ImportPlan]] = {}
+
+    def keep(self, request: PullRequest, local: bool, plan: ImportPlan) -> ImportPlan:
+        """Remember a plan, and return it."""
+        now = time.monotonic()
+        kept = [item for item in self._plans.items() if now - item[1][0] < RECENT_SECONDS]
+        self._plans = dict(kept[-MOST_RECENT:]) | {_key(request, local): (now, plan)}
+        return plan
+
+    def take(self, request: PullRequest, local: bool) -> ImportPlan | None:
+        """The plan of this very request, if it is recent; the next pull asks anew."""
+        made, plan = self._plans.pop(_key(request, local), (0.0, None))
+        return plan if time.monotonic() - made < RECENT_SECONDS else None
+
+
+def _key(request: PullRequest, local: bool) -> bytes:
+    return msgspec.msgpack.encode((request, local))
 
 
 def public(plan: ImportPlan) -> ImportPlan:

@@ -10,6 +10,7 @@ from jan_host.plugins.problems import BrokenPluginError
 
 CORE_COMMANDS = frozenset(
     {
+        "downloads",
         "events",
         "models",
         "plugins",

@@ -46,16 +46,23 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
     compute = _compute_bytes(header, settings)
     share = _device_share(header, settings)
     device = int(share * (weights + cache_size * settings.offload_kqv)) + (compute if share else 0)
-    return Footprint(ram=weights + cache_size + compute - device, device=device)
+    return Footprint(
+        ram=weights + cache_size + compute - device, device=device, context=_context(header, settings)
+    )
 
 
 def _cache_bytes(header: Header, settings: Any) -> int:
     keys, values = header.key_value_sizes()
-    context = settings.ctx_len or min(DEFAULT_CONTEXT, header.context_length or DEFAULT_CONTEXT)
-    one = context * (_bytes_of(keys, settings.cache_type_k) + _bytes_of(values, settings.cache_type_v))
+    one = _context(header, settings) * (
+        _bytes_of(keys, settings.cache_type_k) + _bytes_of(values, settings.cache_type_v)
+    )
     if settings.n_parallel:
         return one * int(settings.n_parallel)
     return one * max(1, min(MOST_PARALLEL, int(free_memory() * MEMORY_SHARE / max(one, 1))))
+
+
+def _context(header: Header, settings: Any) -> int:
+    return int(settings.ctx_len or min(DEFAULT_CONTEXT, header.context_length or DEFAULT_CONTEXT))
 
 
 def _bytes_of(numbers: int, kind: str) -> int:
