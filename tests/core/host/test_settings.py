@@ -63,6 +63,17 @@ def test_what_is_no_secret_is_shown() -> None:
     assert masked(given, Remote()) == given
 
 
+def test_settings_inside_have_other_spellings_too() -> None:
+    given = {
+        "PARTS": [{"KEY": "env:NAME", "Region": "north", "Own-Name": 1}],
+        "headers": {"API-KEY": "env:X"},
+    }
+    assert merged(Remote(), given) == {
+        "parts": [{"key": "env:NAME", "region": "north", "Own-Name": 1}],
+        "headers": {"API-KEY": "env:X"},
+    }
+
+
 def test_layers_meet_under_one_name() -> None:
     low, high = {"api-key": "env:LOW", "CTX-LEN": 1, "other-Name": 2}, {"API_KEY": "env:HIGH"}
     assert merged(Remote(), low, high) == {"api_key": "env:HIGH", "ctx_len": 1, "other-Name": 2}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -146,12 +147,17 @@ async def _read(reader: asyncio.StreamReader) -> Request:
         name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
     }
     data = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Request(method, path, headers, json.loads(data) if data else None)
+    is_form = "form" in headers.get("content-type", "")
+    body = data.decode() if is_form else json.loads(data) if data else None
+    return Request(method, path, headers, body)
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Upstream]:
-    """An upstream in a thread of its own, so that a test of any loop, or of none, can ask it."""
+def running(trust: ssl.SSLContext | None = None) -> Iterator[Upstream]:
+    """An upstream in a thread of its own, so that a test of any loop, or of none, can ask it.
+
+    With the context of a certificate, it speaks TLS.
+    """
     upstream = Upstream()
     loop = asyncio.new_event_loop()
     ready = threading.Event()
@@ -171,8 +177,8 @@ def running() -> Iterator[Upstream]:
             finally:
                 tasks.discard(task)
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
-        upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, ssl=trust)
+        upstream.url = f"{'https' if trust else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await stop.wait()
         server.close()

@@ -23,8 +23,34 @@ _TELLING_NAME = re.compile(r"(api|access|secret)[_-]?key|secret|password|authori
 
 def merged(engine: Engine, *layers: Mapping[str, Any]) -> dict[str, Any]:
     """The layers in one, weakest first, under the names by which the engine knows its settings."""
-    types = struct_types(engine.Settings)
-    return {setting_name(key, types): value for layer in layers for key, value in layer.items()}
+    types, declared = struct_types(engine.Settings), _declared(engine.Settings)
+    found = {setting_name(key, types): value for layer in layers for key, value in layer.items()}
+    return {
+        # Only a Struct inside has names to be found.
+        key: _named(value, declared[key]) if isinstance(value, list | dict) and key in declared else value
+        for key, value in found.items()
+    }
+
+
+def _named(value: Any, wanted: inspect.Type) -> Any:
+    """The value with the names that its Structs know."""
+    if isinstance(wanted, inspect.Metadata):
+        return _named(value, wanted.type)
+    if isinstance(wanted, inspect.UnionType):
+        for each in wanted.types:
+            value = _named(value, each)
+    elif isinstance(value, list) and isinstance(wanted, inspect.ListType):
+        return [_named(item, wanted.item_type) for item in value]
+    elif isinstance(value, dict) and isinstance(wanted, inspect.DictType):
+        return {key: _named(item, wanted.value_type) for key, item in value.items()}
+    elif isinstance(value, dict) and isinstance(wanted, inspect.StructType):
+        fields = {field.encode_name: field.type for field in wanted.fields}
+        names = {key: setting_name(key, fields) for key in value}
+        return {
+            names[key]: _named(item, fields[names[key]]) if names[key] in fields else item
+            for key, item in value.items()
+        }
+    return value
 
 
 def masked(settings: Mapping[str, Any], engine: Engine | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from jan_host_openai.secrets import Hiding, read_secret
 from jan_host_openai.settings import AzureUpstream, OpenAIUpstream
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 TIMEOUT = 600.0
@@ -120,10 +123,12 @@ def _http_client(settings: OpenAIUpstream, url: str) -> "httpx2.AsyncClient":
 
     # A line for each request, with its URL, is too much for a log at the level "info".
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    trust = _trust(settings)
     try:
         return DefaultAsyncHttpxClient(
+            verify=True if trust is None else trust,
             proxy=read_secret(settings.proxy, "proxy") if settings.proxy else None,
-            transport=None if settings.proxy or _has_proxy(url) else QuickTransport(),
+            transport=None if settings.proxy or _has_proxy(url) else QuickTransport(trust),
             timeout=httpx2.Timeout(
                 settings.timeout or TIMEOUT, connect=settings.connect_timeout or CONNECT_TIMEOUT
             ),
@@ -135,6 +140,24 @@ def _http_client(settings: OpenAIUpstream, url: str) -> "httpx2.AsyncClient":
             f"The setting proxy can't be used ({type(error).__name__}). Write http://HOST:PORT.",
             param="settings.proxy",
         ) from None
+
+
+def _trust(settings: OpenAIUpstream) -> "ssl.SSLContext | None":
+    """What is trusted beside the public authorities, or ``None`` where the settings name nothing."""
+    if settings.ca_file is None:
+        return None
+    import httpx2
+
+    trust = httpx2.create_ssl_context()
+    try:
+        trust.load_verify_locations(Path(settings.ca_file).expanduser())
+    except OSError as error:  # what is no certificate is among these
+        raise ModelLoadError(
+            f"The setting ca_file is {settings.ca_file!r}, which can't be read ({type(error).__name__})."
+            " Name a file with certificates in PEM.",
+            param="settings.ca_file",
+        ) from None
+    return trust
 
 
 def _has_proxy(url: str) -> bool:

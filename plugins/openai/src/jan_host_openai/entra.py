@@ -1,5 +1,7 @@
 """Sign-in with Entra ID, through the optional package azure-identity."""
 
+import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -7,6 +9,9 @@ from jan_host import ModelLoadError, UpstreamError
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 """What the token is for: Azure's AI services."""
+
+_CODE = re.compile(r"AADSTS\d+")
+"""How Entra ID names a reason: https://learn.microsoft.com/entra/identity-platform/reference-error-codes"""
 
 
 class Token(Protocol):
@@ -41,6 +46,8 @@ def default_credential() -> Credential:
             ' pip install "jan-host-openai[entra]"',
             param="settings.entra_id",
         ) from None
+    # It logs what the sign-in answers, which may be anything.
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
     credential: Credential = DefaultAzureCredential()
     return credential
 
@@ -52,8 +59,10 @@ def token_provider(credential: Credential) -> Callable[[], Awaitable[str]]:
         try:
             return (await credential.get_token(SCOPE)).token
         except Exception as error:  # its errors are many, and may quote what the sign-in sent
+            found = _CODE.search(str(error))
+            reason = found[0] if found else type(error).__name__
             raise UpstreamError(
-                f"The sign-in with Entra ID failed ({type(error).__name__}). Check this machine's identity:"
+                f"The sign-in with Entra ID failed ({reason}). Check this machine's identity:"
                 " az login, or the AZURE_... variables."
             ) from None
 

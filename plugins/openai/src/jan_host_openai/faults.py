@@ -5,6 +5,7 @@ answering is a 502, and 504 where it took too long.
 """
 
 import email.utils
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,12 @@ def meaning_of(error: Exception, upstream: str, hide: Hide) -> JanHostError | No
 
     if isinstance(error, openai.APIStatusError):
         return refusal(error.status_code, error.response.headers, error.body, upstream, hide)
+    distrust = _distrust(error)
+    if distrust is not None:
+        return UpstreamError(
+            f"The certificate of the upstream {upstream} is not trusted ({distrust}). Set ca_file to the file"
+            " of its authority's certificate."
+        )
     status = 502
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         status = 504
@@ -155,6 +162,15 @@ def _word(value: object) -> str | None:
 
 def _shown(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """Why a certificate is not trusted, where that is the reason below an exception."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _cause(error: Exception) -> str:

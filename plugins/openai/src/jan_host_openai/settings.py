@@ -33,6 +33,8 @@ class OpenAIUpstream(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How often the same upstream is asked again before its answer begins. Default: 0; clients retry too."""
     proxy: Secret | None = None
     """The URL of an HTTP proxy; left out, what the environment says (``HTTPS_PROXY`` and its kin)."""
+    ca_file: str | None = None
+    """A file of certificates (PEM) that are trusted beside the public ones; as is ``SSL_CERT_FILE``."""
     reasoning: bool | None = None
     """Whether it takes requests as reasoning models do; left out, its name tells (o1, o3, gpt-5, ...)."""
     stream_usage: bool | None = None

@@ -185,11 +185,15 @@ class Body(httpx2.AsyncByteStream):
 
 
 class QuickTransport(httpx2.AsyncBaseTransport):
-    """Keeps connections, and asks through them."""
+    """Keeps connections, and asks through them.
 
-    def __init__(self) -> None:
+    Args:
+        trust: Whose certificates are good; left out, those of public authorities and of ``SSL_CERT_FILE``.
+    """
+
+    def __init__(self, trust: ssl.SSLContext | None = None) -> None:
         self._idle: dict[Origin, list[Connection]] = {}
-        self._trust: ssl.SSLContext | None = None
+        self._trust = trust
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `httpx2.AsyncBaseTransport`."""
