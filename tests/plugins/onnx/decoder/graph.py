@@ -47,7 +47,12 @@ class DecoderGraph:
         g.output("logits", kind, ["batch_size", "sequence_length", shape.vocabulary])
         for layer in range(shape.layers):
             for part in ("key", "value"):
-                sizes = ["batch_size", shape.kv_heads, "past_sequence_length", shape.head_dim]
+                sizes: list[int | str] = [
+                    "batch_size",
+                    shape.kv_heads,
+                    "past_sequence_length",
+                    shape.head_dim,
+                ]
                 g.input(f"past_key_values.{layer}.{part}", kind, sizes)
                 sizes = ["batch_size", shape.kv_heads, "total_sequence_length", shape.head_dim]
                 g.output(f"present.{layer}.{part}", kind, sizes)
@@ -117,7 +122,7 @@ class DecoderGraph:
             self._prepare_group_query()
             return
         self._total = g.add("Add", past, self._size)
-        none, one = g.constant(np.int64(0)), g.constant(np.int64(1))
+        none, one = g.constant(np.array(0, np.int64)), g.constant(np.array(1, np.int64))
         columns = g.add("Range", none, g.add("Squeeze", self._total), one)
         rows = g.add("Range", g.add("Squeeze", past), g.add("Squeeze", self._total), one)
         seen = g.add("LessOrEqual", columns, g.add("Unsqueeze", rows, g.ints(1)))
@@ -131,7 +136,9 @@ class DecoderGraph:
 
     def _bool_mask(self) -> str:
         g = self._graph
-        return g.add("Unsqueeze", g.add("Greater", "attention_mask", g.constant(np.int64(0))), g.ints(1, 2))
+        return g.add(
+            "Unsqueeze", g.add("Greater", "attention_mask", g.constant(np.array(0, np.int64))), g.ints(1, 2)
+        )
 
     def _positions(self, rows: str) -> str:
         g = self._graph
@@ -182,15 +189,13 @@ class DecoderGraph:
         scores = g.add("Add", scores, g.add("Unsqueeze", self._bias, g.ints(1)))
         found = g.add("MatMul", g.add("Softmax", scores, axis=-1), g.add("Unsqueeze", value, g.ints(2)))
         merged = g.add("Reshape", found, g.ints(0, shape.heads, -1, shape.head_dim))
-        return g.add(
-            "Reshape", g.add("Transpose", merged, perm=[0, 2, 1, 3]), g.ints(0, 0, shape.hidden)
-        )
+        return g.add("Reshape", g.add("Transpose", merged, perm=[0, 2, 1, 3]), g.ints(0, 0, shape.hidden))
 
     def _prepare_group_query(self) -> None:
         g, shape = self._graph, self._shape
         kind = TensorProto.INT32
         lengths = g.add("Sub", g.add("ReduceSum", "attention_mask", g.ints(1), keepdims=0), g.ints(1))
-        total = g.add("Gather", g.add("Shape", "attention_mask"), g.constant(np.int64(1)))
+        total = g.add("Gather", g.add("Shape", "attention_mask"), g.constant(np.array(1, np.int64)))
         self._lengths = g.add_many("Cast", [lengths], ["seqlens_k"], to=kind)[0]
         self._total = g.add_many("Cast", [total], ["total_seq_len"], to=kind)[0]
         angles = np.outer(np.arange(shape.context, dtype=np.float32), _frequencies(shape))

@@ -24,7 +24,7 @@ def packed(matrix: Array) -> tuple[npt.NDArray[np.uint8], Array, npt.NDArray[np.
 
 def _pairs(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Two numbers in each byte, the first one low."""
-    return levels[..., 0::2] | (levels[..., 1::2] << 4)
+    return (levels[..., 0::2] | (levels[..., 1::2] << 4)).astype(np.uint8)
 
 
 def _even(zeros: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -66,9 +66,7 @@ class GraphWriter:
 
     def save(self, path: Path) -> None:
         """Write the model, its weights in a file ``PATH_data`` beside it, as hubs do."""
-        graph = helper.make_graph(
-            self._nodes, "main_graph", self._inputs, self._outputs, self._initializers
-        )
+        graph = helper.make_graph(self._nodes, "main_graph", self._inputs, self._outputs, self._initializers)
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="jan-host tests")
         data = path.with_name(path.name + "_data")

@@ -1,11 +1,30 @@
 """Folders in onnxruntime-genai's layout, through that package, which is an optional extra."""
 
+import asyncio
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
-from jan_host import LoadedModel, ModelLoadError
+import numpy as np
+from jan_host import JanHostError, LoadedModel, ModelBrokenError, ModelLoadError
+from jan_host.kit.generation import Event, Job, Sequence
 
-from jan_host_onnx.layouts import Layout
+from jan_host_onnx.documents import read_object, whole_number
+from jan_host_onnx.faults import load_error, run_error
+from jan_host_onnx.generation.limits import context_length, parallel_sequences
+from jan_host_onnx.generation.model import DecoderModel, Opened
+from jan_host_onnx.generation.pace import Pace
+from jan_host_onnx.generation.sampling import Sampler
+from jan_host_onnx.generation.speech import read_ends, read_template
+from jan_host_onnx.generation.vocabulary import Vocabulary
+from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.tokenizer import TextTokenizer
+
+_MOST_TOKENS: Final = 512
+"""Tokens of one run at most, when the settings say nothing."""
+_BYTES_PER_NUMBER: Final = 4
 
 
 async def load_genai(
@@ -14,5 +33,181 @@ async def load_genai(
     progress: Callable[[float], None],
     default_limit: int | None = None,
 ) -> LoadedModel:
-    """x"""
-    raise ModelLoadError("x")
+    """Bring a folder with a ``genai_config.json`` into memory.
+
+    Args:
+        layout: Its files.
+        settings: How to load it.
+        progress: Told from 0 to 1 how far it is.
+        default_limit: ``max_tokens`` of the model's own parameters.
+
+    Raises:
+        ModelLoadError: It can't be loaded, or onnxruntime-genai is missing; says why.
+    """
+    opened = await asyncio.to_thread(_open, layout, settings, progress)
+    return DecoderModel(
+        opened,
+        max_queue=settings.max_queue,
+        system_prompt=settings.system_prompt,
+        default_limit=default_limit,
+    )
+
+
+def _open(layout: Layout, settings: OnnxSettings, progress: Callable[[float], None]) -> Opened:
+    library = _library()
+    try:
+        tokenizer = TextTokenizer(check_tokenizer(layout))
+        config = read_object(layout.genai_config).get("model") or {}
+    except ModelBrokenError as error:
+        raise ModelLoadError(error.message, param=error.param) from error
+    template = read_template(layout, tokenizer, settings.prompt_template)
+    size = whole_number(config.get("vocab_size")) or tokenizer.largest + 1
+    vocabulary = Vocabulary(tokenizer, size, read_ends(layout, tokenizer))
+    context = context_length(settings, layout)
+    parallel = parallel_sequences(settings, context, _bytes_per_token(config.get("decoder") or {}))
+    progress(0.1)
+    try:
+        model = library.Model(str(layout.root))
+    except Exception as error:  # the package raises RuntimeError and its kin for everything
+        raise load_error(layout.graph_path, error) from error
+    progress(1.0)
+    pace = Pace(min(_MOST_TOKENS, settings.n_batch or _MOST_TOKENS), pieces=True, steady=False)
+    return Opened(
+        stepper=GenaiStepper(library, model, vocabulary, seats=parallel, pace=pace),
+        vocabulary=vocabulary,
+        template=template,
+        context_length=context,
+        parallel=parallel,
+    )
+
+
+def _library() -> Any:
+    try:
+        import onnxruntime_genai
+    except ImportError as error:
+        raise ModelLoadError(
+            "This model has a genai_config.json and runs through onnxruntime-genai, which can't be imported"
+            f' ({error}). Install it: pip install "jan-host-onnx[genai]"'
+        ) from error
+    return onnxruntime_genai
+
+
+def _bytes_per_token(decoder: dict[str, Any]) -> int:
+    sizes = [
+        whole_number(decoder.get(key)) or 1
+        for key in ("num_hidden_layers", "num_key_value_heads", "head_size")
+    ]
+    return 2 * _BYTES_PER_NUMBER * int(np.prod(sizes))
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A sequence and the generator that computes it."""
+
+    sequence: Sequence[Sampler]
+    generator: Any
+
+
+class GenaiStepper:
+    """Gives every sequence its turn; a `jan_host.kit.generation.Stepper`.
+
+    Each sequence has a generator of its own, which keeps the KV cache; tokens are chosen here, so that all
+    options of sampling work as with other models.
+
+    Args:
+        library: The module ``onnxruntime_genai``.
+        model: Its ``Model``.
+        vocabulary: The model's.
+        seats: Sequences at the same time.
+        pace: How much of a prompt is computed at once.
+    """
+
+    def __init__(self, library: Any, model: Any, vocabulary: Vocabulary, *, seats: int, pace: Pace) -> None:
+        self._library = library
+        self._model = model
+        self._vocabulary = vocabulary
+        self._most = seats
+        self._pace = pace
+        self._seats: list[Seat] = []
+        self._turn = 0
+        self.working_for: tuple[Job[Sampler], ...] = ()
+        """The jobs of the run that is going on."""
+
+    @property
+    def sequences(self) -> list[Sequence[Sampler]]:
+        """Those it works on."""
+        return [seat.sequence for seat in self._seats]
+
+    def admit(self, sequence: Sequence[Sampler]) -> bool:
+        """Give the sequence a generator; false when all seats are taken."""
+        if len(self._seats) >= self._most:
+            return False
+        self._seats.append(Seat(sequence, None))
+        return True
+
+    def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
+        """Take the sequence's seat back; its generator goes with it, failed or not."""
+        self._seats = [seat for seat in self._seats if seat.sequence is not sequence]
+
+    def interrupt(self) -> None:
+        """Nothing to do: each run is one token, or a short piece of a prompt, of one sequence."""
+
+    def step(self) -> list[Event]:
+        """The next token of every generating sequence, then a piece of one prompt."""
+        generating = [seat for seat in self._seats if seat.sequence.is_generating]
+        reading = [seat for seat in self._seats if not seat.sequence.is_generating]
+        turns = [(seat, 1) for seat in generating]
+        if reading:
+            self._turn += 1
+            seat = reading[self._turn % len(reading)]
+            turns.append((seat, self._pace.size(seat.sequence.pending, len(generating))))
+        return [event for seat, size in turns for event in self._guarded(seat, size)]
+
+    def _guarded(self, seat: Seat, size: int) -> list[Event]:
+        """One turn of a sequence; what goes wrong ends that one alone."""
+        sequence = seat.sequence
+        if sequence.job.cancelled:
+            return []
+        self.working_for = (sequence.job,)
+        try:
+            return self._compute(seat, size)
+        except JanHostError as error:
+            self.drop(sequence, failed=True)
+            return [(sequence.job, error)]
+        finally:
+            self.working_for = ()
+
+    def _compute(self, seat: Seat, size: int) -> list[Event]:
+        sequence = seat.sequence
+        started = time.perf_counter()
+        scores = self._scores(seat, size)
+        self._pace.learn(size, time.perf_counter() - started)
+        sequence.advance(size)
+        if sequence.pending:
+            return []
+        if sequence.generated == 0:
+            sequence.begin()
+        chosen = sequence.sampler.choose(scores, sequence.generated)
+        delta = sequence.take(chosen.token, self._vocabulary, chosen.logprob)
+        if delta is None:
+            return []
+        if delta.finish_reason is not None:
+            self.drop(sequence, failed=False)
+        return [(sequence.job, delta)]
+
+    def _scores(self, seat: Seat, size: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        sequence = seat.sequence
+        try:
+            if seat.generator is None:
+                seat.generator = self._generator(sequence.length + sequence.limit)
+            seat.generator.append_tokens(sequence.chunk(size)[None])
+            logits = seat.generator.get_logits()
+        except Exception as error:  # the package raises RuntimeError and its kin for everything
+            raise run_error(error) from error
+        return np.array(logits.reshape(-1, logits.shape[-1])[-1], np.float32)
+
+    def _generator(self, tokens: int) -> Any:
+        params = self._library.GeneratorParams(self._model)
+        # The KV cache is made for so many tokens at once.
+        params.set_search_options(max_length=tokens, batch_size=1)
+        return self._library.Generator(self._model, params)
