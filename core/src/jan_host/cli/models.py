@@ -1,4 +1,4 @@
-"""``jan-host models``, ``show`` and ``rm``: what is on disk, through the server if one runs."""
+"""``jan-host models``, ``show`` and ``rm``: what there is, told by the server if one runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,8 +8,11 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
+from jan_host.cli.layers import show_layers
+from jan_host.cli.migrate import migrate
 from jan_host.cli.output import say, say_table, size
 from jan_host.cli.session import Session, shared_options
+from jan_host.cli.validate import validate
 from jan_host.host import JanHost
 
 ResultT = TypeVar("ResultT")
@@ -28,12 +31,17 @@ def locally(session: Session, work: Callable[[JanHost], Awaitable[ResultT]]) -> 
     return asyncio.run(run())
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options
-@click.pass_obj
-def models(session: Session, as_json: bool) -> None:
-    """List the models."""
+@click.pass_context
+def models(ctx: click.Context, as_json: bool) -> None:
+    """List the models; or show, check or rewrite what describes them."""
+    if ctx.invoked_subcommand is None:
+        _show_list(ctx.ensure_object(Session), as_json=as_json)
+
+
+def _show_list(session: Session, *, as_json: bool) -> None:
     server = Server.find(session)
     found = server.models() if server else locally(session, _list)
     if as_json:
@@ -67,10 +75,15 @@ async def _list(host: JanHost) -> list[dict[str, Any]]:
 
 @click.command()
 @click.argument("model")
+@click.option("--layers", is_flag=True, help="Tell where each setting and parameter comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with --layers too.")
 @shared_options
 @click.pass_obj
-def show(session: Session, model: str) -> None:
+def show(session: Session, model: str, layers: bool, as_json: bool) -> None:
     """Show one model in full."""
+    if layers:
+        show_layers(session, model, as_json=as_json)
+        return
     server = Server.find(session)
 
     async def get(host: JanHost) -> dict[str, Any]:
@@ -93,3 +106,7 @@ def rm(session: Session, model: str) -> None:
     else:
         locally(session, lambda host: host.delete(model))
     say(f"Removed {model}")
+
+
+for command in (show, validate, migrate):
+    models.add_command(command)

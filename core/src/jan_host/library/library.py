@@ -15,7 +15,9 @@ from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry
 from jan_host.library.ids import check_id, path_for
 from jan_host.library.layers import EngineDefaults
+from jan_host.library.migration import Migration, plan
 from jan_host.library.unique import by_id
+from jan_host.library.validation import Problem, find_problems
 from jan_host.library.write import write_model
 
 
@@ -127,6 +129,23 @@ class Library:
             others = [other for other in self._by_id.values() if other is not entry]
             delete_entry(entry, others, self._models_folder)
             self._look()
+
+    def inside(self, path: Path) -> list[Entry]:
+        """The models of the last look whose files lie at or below a path."""
+        path = path.absolute()
+        return [entry for entry in self._entries if (entry.file or entry.folder).is_relative_to(path)]
+
+    def problems(self, entries: Sequence[Entry]) -> list[Problem]:
+        """What is wrong with some models, and where in their files."""
+        return list(find_problems(entries, self._engines))
+
+    def migration(self, entry: Entry) -> Migration | None:
+        """How an entry's model.json would be rewritten in canonical form; ``None`` where it has none.
+
+        Raises:
+            ModelBrokenError: It can't be read.
+        """
+        return plan(entry, self._engines)
 
     def engine_defaults(self, engine_name: str) -> dict[str, Any]:
         """The base settings of an engine: ``engines/<engine>/engine.json``, empty without one.

@@ -59,6 +59,11 @@ class Places:
 
     def find(self, path: str) -> Place | None:
         """Where the key or item stands, else the nearest thing around it; ``None`` without either."""
+        if path not in self._offsets:  # brackets got lost, perhaps; its name may tell
+            name = re.escape(path.rpartition(".")[2])
+            alone = re.search(rf"""(?<![\w.-])["']?{name}["']?[ \t]*:""", self.text)
+            if alone:
+                return self.at(alone.start())
         while path:
             if path in self._offsets:
                 return self.at(self._offsets[path])

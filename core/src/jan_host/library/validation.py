@@ -1,7 +1,6 @@
 """What is wrong with the models of a library, and where."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -77,9 +76,3 @@ class _About:
             field=path,
             message=message,
         )
-
-
-def inside(entries: Iterable[Entry], path: Path) -> list[Entry]:
-    """The entries that lie at or below a path."""
-    wanted = path.absolute()
-    return [entry for entry in entries if (entry.file or entry.folder).is_relative_to(wanted)]

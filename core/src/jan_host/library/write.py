@@ -17,18 +17,27 @@ def write_model(file: Path, model: Model) -> None:
     Raises:
         ModelError: The file can't be written; the old one, if any, is as it was.
     """
-    content = {
-        name: value for name in Model.__struct_fields__ if (value := getattr(model, name)) not in (None, [])
-    }
     try:
-        text = msgspec.json.format(msgspec.json.encode(content), indent=2)
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, text + b"\n")
+        replace_file(file, encode_model(model))
     except OSError as error:
         raise ModelError(f"{file} can't be written: {error.strerror}.") from None
 
 
-def _replace(file: Path, content: bytes) -> None:
+def encode_model(model: Model) -> bytes:
+    """The model as plain JSON (generation 3), indented, without what is not set."""
+    content = {
+        name: value for name in Model.__struct_fields__ if (value := getattr(model, name)) not in (None, [])
+    }
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Give the file this content in one step that lasts.
+
+    Raises:
+        OSError: It can't be written; it is as it was.
+    """
     # The leading dot hides the file from the scan; the same folder makes the rename atomic.
     partial = file.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
