@@ -14,11 +14,12 @@ from jan_host.api.chat_chunks import ChatChunks
 from jan_host.api.limits import check_chat
 from jan_host.api.operation import operation
 from jan_host.api.replies import JsonStruct
-from jan_host.api.sse import EventStream, closing
+from jan_host.api.sse import EventStream
 from jan_host.api.wire import ChatCompletion, ChatCompletionChunk
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.generation import Delta
 from jan_host.host import JanHost
+from jan_host.host.closing import Closing
 
 
 def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
@@ -58,7 +59,7 @@ def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
 
 
 async def _whole(deltas: AsyncIterator[Delta], answer: ChatAnswer) -> ChatCompletion:
-    async with closing(deltas) as source:
+    async with Closing(deltas) as source:
         async for delta in source:
             answer.add(delta)
     return answer.result()

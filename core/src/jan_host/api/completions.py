@@ -13,11 +13,12 @@ from jan_host.api.completion_pieces import CompletionPieces
 from jan_host.api.limits import check_completion
 from jan_host.api.operation import operation
 from jan_host.api.replies import JsonStruct
-from jan_host.api.sse import EventStream, closing
+from jan_host.api.sse import EventStream
 from jan_host.api.wire import Completion
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.generation import Delta
 from jan_host.host import JanHost
+from jan_host.host.closing import Closing
 
 
 def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
@@ -52,7 +53,7 @@ def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
 
 
 async def _whole(deltas: AsyncIterator[Delta], pieces: CompletionPieces) -> Completion:
-    async with closing(deltas) as source:
+    async with Closing(deltas) as source:
         async for delta in source:
             pieces.keep(delta)
     return pieces.whole()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -12,6 +11,7 @@ from litestar.types import Receive, Scope, Send
 from jan_host.api.errors import as_jan_host_error, error_body
 from jan_host.api.exchange import Exchange
 from jan_host.contract.errors import JanHostError
+from jan_host.host.closing import Closing
 
 T = TypeVar("T")
 
@@ -26,17 +26,6 @@ FULL_BYTES = 64 * 1024
 """How much may wait for a slow client before the engine is asked for no more."""
 
 _END = object()
-
-
-@asynccontextmanager
-async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close an iterator when the block ends, if it can be closed: that is what cancels a generation."""
-    try:
-        yield items
-    finally:
-        close = getattr(items, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def header_pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -100,7 +89,7 @@ class EventStream(Generic[T]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
         exchange = Exchange.of(scope)
-        async with closing(self._items) as items:
+        async with Closing(self._items) as items:
             first: Any = _END if self._greeting else await anext(items, _END)
             head = self._greeting if first is _END else self._write(first)
             pairs = header_pairs(self._headers)

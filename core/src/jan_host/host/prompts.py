@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 
 import msgspec
 
 from jan_host.contract.completion import CompletionRequest, split_prompts
 from jan_host.contract.generation import Delta, PromptTokensDetails, Timings, Usage
+from jan_host.host.closing import Closing
 
 Complete = Callable[[CompletionRequest], AsyncIterator[Delta]]
 
@@ -16,17 +16,6 @@ AT_ONCE = 32
 leaves room for the requests of others."""
 READ_AHEAD = 256
 """Deltas that wait for a slow reader, before the engines are asked for no more."""
-
-
-@asynccontextmanager
-async def closing(deltas: AsyncIterator[Delta]) -> AsyncIterator[AsyncIterator[Delta]]:
-    """Close a generation when the block ends: that is what cancels it in the engine."""
-    try:
-        yield deltas
-    finally:
-        aclose = getattr(deltas, "aclose", None)
-        if aclose is not None:
-            await aclose()
 
 
 def one_by_one(request: CompletionRequest) -> list[CompletionRequest]:
@@ -73,7 +62,7 @@ async def _feed(
     offset: int,
 ) -> None:
     try:
-        async with room, closing(deltas) as source:
+        async with room, Closing(deltas) as source:
             async for delta in source:
                 await queue.put(msgspec.structs.replace(delta, index=delta.index + offset))
         await queue.put(None)
