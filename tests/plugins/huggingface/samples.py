@@ -149,6 +149,10 @@ def _fill_onnx(hub: Hub) -> None:
             "train_script.py": "pass",
         },
     )
+    _fill_genai(hub)
+
+
+def _fill_genai(hub: Hub) -> None:
     genai = ("genai_config.json", "tokenizer.json", "special_tokens_map.json")
     hub.add(
         GENAI,

@@ -65,7 +65,7 @@ async def test_names_that_lead_elsewhere(hub: Hub, name: str) -> None:
 )
 async def test_names_that_no_disk_takes(hub: Hub, name: str) -> None:
     tell(hub, siblings=[{**GOOD, "rfilename": name}])
-    await refusal("can't be written on every disk")
+    await refusal("can't be written on every disk|no disk takes")
 
 
 async def test_names_that_differ_in_capitals(hub: Hub) -> None:
@@ -81,6 +81,17 @@ async def test_a_name_twice(hub: Hub) -> None:
 async def test_too_many_files(hub: Hub) -> None:
     tell(hub, siblings=[{"rfilename": f"{number}.gguf"} for number in range(100_000)])
     await refusal("has 100000 files")
+
+
+async def test_too_many_models(hub: Hub) -> None:
+    tell(hub, siblings=[{"rfilename": f"{number}.gguf"} for number in range(5000)])
+    await refusal("5000 model files")
+
+
+async def test_too_many_files_beside_a_graph(hub: Hub) -> None:
+    names = [*(f"{number}.json" for number in range(19_000)), *(f"onnx/{one}.onnx" for one in range(900))]
+    tell(hub, siblings=[{"rfilename": name} for name in names])
+    await refusal("19000 files beside the model")
 
 
 @pytest.mark.parametrize(

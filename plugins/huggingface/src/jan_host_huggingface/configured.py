@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from jan_host import ImportFailedError, ImportOptions, ImportPlan, Model, OriginNotFoundError
-from jan_host.kit import Offer, choose
+from jan_host.kit import choose
 from msgspec.structs import replace
 
 from jan_host_huggingface.client import Client
@@ -18,7 +18,7 @@ from jan_host_huggingface.describe import describe
 from jan_host_huggingface.documents import Configuration, default_branch, read_model_json, read_model_yml
 from jan_host_huggingface.layouts import Bundle, find_bundles
 from jan_host_huggingface.origins import Origin, parse_origin
-from jan_host_huggingface.planning import assets_of, look, plan_repository, read_origin
+from jan_host_huggingface.planning import look, offer_of, plan_repository, read_origin
 from jan_host_huggingface.repositories import Repository, check_names, check_repository
 from jan_host_huggingface.settings import Settings, endpoint_of
 
@@ -84,9 +84,8 @@ async def _source(
         there = parse_origin(told.urls[0], client.endpoint)
     except OriginNotFoundError:
         raise ImportFailedError(
-            f"The model.json of {repository.id} names files that lie neither in it nor in another"
-            " repository of"
-            f" {client.endpoint}. Pull the file itself by its address, if you trust it."
+            f"The model.json of {repository.id} names files that lie neither in it nor in another repository"
+            f" of {client.endpoint}. Pull the file itself by its address, if you trust it."
         ) from None
     return there, await look(client, there)
 
@@ -100,8 +99,7 @@ async def _plan_branches(
     if len(names) > MOST_BRANCHES:
         raise ImportFailedError(
             f"{repository.id} has {len(names)} branches, more than the {MOST_BRANCHES} that are looked at."
-            " Name one:"
-            f" {origin.repo}@BRANCH."
+            f" Name one: {origin.repo}@BRANCH."
         )
     others = await asyncio.to_thread(_look_at_branches, client, repository.id, names)
     variants = [_variant("main", repository)] if repository.file(MODEL_YML) and _has_model(repository) else []
@@ -134,15 +132,10 @@ async def _plan_variants(
     options: ImportOptions,
 ) -> ImportPlan:
     """Choose a branch, then read its model.yml."""
+    named = [dataclasses.replace(one.bundle, name=one.branch) for one in variants]
     offers = [
-        Offer(
-            name=one.branch,
-            model=_describe(importer, one, client),
-            assets=assets_of(one.bundle.all_files, one.repository, client),
-            description=one.bundle.label or None,
-            quality=one.bundle.quality,
-        )
-        for one in variants
+        offer_of(bundle, _describe(importer, one, bundle, client), one.repository, client)
+        for one, bundle in zip(variants, named, strict=True)
     ]
     wanted = origin.variant or origin.path
     choice = await choose(offers, replace(options, variant=None), wanted=wanted, default=default)
@@ -168,12 +161,12 @@ def _read_model_yml(client: Client, repository: Repository) -> Configuration:
     return read_model_yml(client.file(repository.id, repository.commit, MODEL_YML), repository.id)
 
 
-def _describe(importer: str, one: _Variant, client: Client) -> Model:
+def _describe(importer: str, one: _Variant, bundle: Bundle, client: Client) -> Model:
     """The branch is the variant: it stands in the id and in the origin."""
     revision = None if one.branch == "main" else one.branch
     return describe(
         one.repository,
-        dataclasses.replace(one.bundle, name=one.branch),
+        bundle,
         origin=Origin(repo=one.repository.id, revision=revision).text(),
         importer=importer,
         address=f"{client.endpoint}{client.path_of(one.repository.id, one.branch, '')}",

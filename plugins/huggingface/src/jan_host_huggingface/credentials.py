@@ -44,8 +44,8 @@ class Credentials:
         if not token:
             what = f"Set the variable {name}" if kind == "env" else f"Write the token into the file {name}"
             raise ImportFailedError(
-                f"The hub's token should be at {self.reference!r} ([plugins.huggingface] token), and there is"
-                f" nothing. {what}, or correct the setting."
+                f"The hub's token should be at {self.reference!r} ([plugins.huggingface] token), and there"
+                f" is nothing. {what}, or correct the setting."
             )
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ImportFailedError(

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jan_host import ImportFailedError, OriginNotFoundError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +40,10 @@ def translated(asked: Asked) -> Iterator[None]:
 
     try:
         yield
-    except errors.GatedRepoError:
-        raise _gated(asked) from None
-    except errors.RepositoryNotFoundError:
-        raise _no_repository(asked) from None
-    except errors.RevisionNotFoundError:
-        raise OriginNotFoundError(
-            f"{asked.repo} has no branch, tag or commit {asked.revision or 'main'!r}. See {asked.page}.",
-            param="origin",
-        ) from None
-    except errors.EntryNotFoundError:
-        raise OriginNotFoundError(
-            f"{asked.repo} has no file {asked.path!r}. See {asked.page}.", param="origin"
-        ) from None
-    except errors.HfHubHTTPError as error:
-        raise _status(error.response.status_code, error.response.headers.get("Retry-After"), asked) from None
     except errors.OfflineModeIsEnabled:
         raise offline(asked.endpoint) from None
+    except errors.HfHubHTTPError as error:
+        raise _refused(error, asked) from None
     except httpx2.TimeoutException:
         raise ImportFailedError(
             f"The hub {asked.endpoint} did not answer in time. Try again later, or raise"
@@ -61,8 +52,7 @@ def translated(asked: Asked) -> Iterator[None]:
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         raise ImportFailedError(
             f"The hub {asked.endpoint} can't be reached ({type(error).__name__}). Check the network, and"
-            " HF_ENDPOINT"
-            " where it is set."
+            " HF_ENDPOINT where it is set."
         ) from None
 
 
@@ -70,26 +60,44 @@ def offline(endpoint: str) -> ImportFailedError:
     """Nothing may be asked."""
     return ImportFailedError(
         f"HF_HUB_OFFLINE is set, so that {endpoint} is not asked. Unset it to import from a hub, or import"
-        " files"
-        " that are here: jan-host import PATH."
+        " files that are here: jan-host import PATH."
     )
 
 
 def nonsense(asked: Asked, what: str) -> ImportFailedError:
     """The answer is not what the API says."""
     return ImportFailedError(
-        f"{asked.endpoint} did not answer as a model hub does for {asked.repo}: {what}. Check HF_ENDPOINT and"
-        " proxies; if they are right, tell the hub's operator."
+        f"{asked.endpoint} did not answer as a model hub does for {asked.repo}: {what}. Check HF_ENDPOINT"
+        " and proxies; if they are right, tell the hub's operator."
     )
+
+
+def _refused(error: "HfHubHTTPError", asked: Asked) -> ImportFailedError:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):  # a kind of RepositoryNotFoundError
+        return _gated(asked)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return _no_repository(asked)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return OriginNotFoundError(
+            f"{asked.repo} has no branch, tag or commit {asked.revision or 'main'!r}. See {asked.page}.",
+            param="origin",
+        )
+    if isinstance(error, errors.EntryNotFoundError):
+        return OriginNotFoundError(
+            f"{asked.repo} has no file {asked.path!r}. See {asked.page}.", param="origin"
+        )
+    return _status(error.response.status_code, error.response.headers.get("Retry-After"), asked)
 
 
 def _gated(asked: Asked) -> ImportFailedError:
     accept = f"Accept the model's terms at {asked.page}"
     if asked.with_token:
         return ImportFailedError(
-            f"{asked.repo} is gated, and your token has no access to it. {accept} with the account that"
-            " the token"
-            " is of (it may need its author's approval), and see that the token may read gated repositories.",
+            f"{asked.repo} is gated, and your token has no access to it. {accept} with the account that the"
+            " token is of (it may need its author's approval), and see that the token may read gated"
+            " repositories.",
             param="origin",
             status=403,
         )
@@ -115,8 +123,7 @@ def _status(status: int, retry_after: str | None, asked: Asked) -> ImportFailedE
     if status == 401:
         return ImportFailedError(
             f"{asked.endpoint} refuses the token: it is not valid, or has expired. Set HF_TOKEN to a valid"
-            " one, or"
-            " run: hf auth login.",
+            " one, or run: hf auth login.",
             status=401,
         )
     if status == 403:

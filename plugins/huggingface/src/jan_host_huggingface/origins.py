@@ -86,8 +86,7 @@ def parse_origin(text: str, endpoint: str) -> Origin:
     if found is None:
         raise OriginNotFoundError(
             f"{text.strip()[:200]!r} names no repository of {host_of(endpoint)}. Write org/repo,"
-            " org/repo:VARIANT,"
-            " org/repo:FILE, org/repo@revision, or paste the address of its page.",
+            " org/repo:VARIANT, org/repo:FILE, org/repo@revision, or paste the address of its page.",
             param="origin",
         )
     return found

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from jan_host import Asset, ImportFailedError, ImportOptions, ImportPlan, OriginNotFoundError
+from jan_host import Asset, ImportFailedError, ImportOptions, ImportPlan, Model, OriginNotFoundError
 from jan_host.kit import Offer, choose
 from msgspec.structs import replace
 
@@ -73,8 +73,8 @@ async def plan_repository(
     importer: str, origin: Origin, repository: Repository, client: Client, options: ImportOptions
 ) -> ImportPlan:
     """Choose one of the repository's variants, and plan it."""
-    bundles, wanted = _meant(find_bundles(repository.files), origin, repository)
-    place = f"{client.endpoint}{client.path_of(repository.id, origin.revision or 'main', '')}"
+    found = await asyncio.to_thread(find_bundles, repository.files)
+    bundles, wanted = _meant(found, origin, repository)
     offers = []
     for bundle in bundles:
         what = bundle.name if len(bundles) > 1 or bundle.name == wanted else None
@@ -83,19 +83,10 @@ async def plan_repository(
             bundle,
             origin=Origin(repo=repository.id, revision=origin.revision).text(what),
             importer=importer,
-            address=place,
+            address=f"{client.endpoint}{client.path_of(repository.id, origin.revision or 'main', '')}",
             several=len(bundles) > 1,
         )
-        assets = assets_of(bundle.all_files, repository, client)
-        offers.append(
-            Offer(
-                name=bundle.name,
-                model=model,
-                assets=assets,
-                description=_words(bundle),
-                quality=bundle.quality,
-            )
-        )
+        offers.append(offer_of(bundle, model, repository, client))
     choice = await choose(offers, replace(options, variant=None), wanted=wanted)
     taken = next(bundle for bundle in bundles if bundle.name == choice.offer.name)
     check_names(taken.all_files, repository.id)
@@ -109,6 +100,17 @@ async def plan_repository(
         variant=choice.offer.name,
         reason=choice.reason,
         warnings=choice.warnings,
+    )
+
+
+def offer_of(bundle: Bundle, model: Model, repository: Repository, client: Client) -> Offer:
+    """A variant, for the choice among them."""
+    return Offer(
+        name=bundle.name,
+        model=model,
+        assets=assets_of(bundle.all_files, repository, client),
+        description=_words(bundle),
+        quality=bundle.quality,
     )
 
 
@@ -161,8 +163,7 @@ def _with_file(bundles: list[Bundle], named: File, repository: Repository) -> tu
     if is_projector(named):
         raise OriginNotFoundError(
             f"{named.path!r} gives a model eyes or ears and is no model itself; it comes along with each"
-            " variant"
-            f" of {repository.id}.",
+            f" variant of {repository.id}.",
             param="variant",
         )
     if len(owners) == 1 and owners[0].format in LAID_OUT.values():
@@ -180,8 +181,7 @@ def _no_model(repository: Repository) -> ImportFailedError:
     if missing:
         return ImportFailedError(
             f"{repository.id} lacks {missing[0]!r}, a part of its model ({len(missing)} missing). Tell its"
-            " author, or"
-            " choose another repository."
+            " author, or choose another repository."
         )
     return ImportFailedError(
         f"{repository.id} holds no model file (.gguf, .onnx, .safetensors). {_listed(repository)}"

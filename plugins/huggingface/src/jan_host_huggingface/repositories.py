@@ -13,7 +13,7 @@ from jan_host_huggingface.origins import is_repository
 MOST_FILES = 20_000
 MOST_NAME_BYTES = 200
 """Of one part of a path: file systems take 255, and names of temporary files are longer."""
-MOST_PATH_BYTES = 1000
+MOST_PATH_CHARACTERS = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNPORTABLE = re.compile(r'[:*?"<>|]|[. ](?:/|$)')
 
@@ -101,11 +101,7 @@ def check_names(files: Iterable[File], repo: str) -> None:
     seen: dict[str, str] = {}
     for file in files:
         path = file.path
-        parts = path.split("/")
-        too_long = len(path.encode()) > MOST_PATH_BYTES or any(
-            len(part.encode()) > MOST_NAME_BYTES for part in parts
-        )
-        if too_long or _UNPORTABLE.search(path):
+        if any(len(part.encode()) > MOST_NAME_BYTES for part in path.split("/")) or _UNPORTABLE.search(path):
             raise ImportFailedError(
                 f"{repo} has a file that can't be written on every disk: {path[:200]!r}. Ask its author for"
                 " another name."
@@ -114,14 +110,18 @@ def check_names(files: Iterable[File], repo: str) -> None:
         if other != path:
             raise ImportFailedError(
                 f"{repo} has the files {other!r} and {path!r}, which are one file on many disks. Name the"
-                " one that"
-                " you mean."
+                " one that you mean."
             )
 
 
 def _file(sibling: Sibling, repo: str) -> File:
     path = sibling.path
     parts: Sequence[str] = path.split("/")
+    if len(path) > MOST_PATH_CHARACTERS:
+        raise ImportFailedError(
+            f"The hub lists a file of {repo} under a name of {len(path)} characters ({path[:50]!r}...), which"
+            " no disk takes. Nothing is fetched; tell the hub's operator."
+        )
     if (
         not path.isprintable()
         or "\\" in path

@@ -16,7 +16,7 @@ def find_whole(files: Sequence[File]) -> list[Bundle]:
     for ending, kind in FORMATS.items():
         weights = [file for file in files if file.ends_with(ending)]
         if weights:
-            rest = [file for file in files if file not in weights and not file.name.startswith(".git")]
+            rest = [file for file in files if not file.ends_with(ending) and not file.name.startswith(".git")]
             return [Bundle(name=kind, format=kind, files=(*weights, *rest))]
     return []
 
