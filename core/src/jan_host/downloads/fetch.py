@@ -21,8 +21,12 @@ from jan_host.downloads.transport import Source
 
 BLOCK_BYTES = 1 << 20
 MOST_RESTARTS = 3
-SEGMENT_SECONDS = 5.0
-"""A segment is as long as a connection needs so many seconds for, so that asking costs little."""
+SEGMENT_SECONDS = 3.0
+"""A segment is as long as a connection needs so many seconds for, so that asking costs little;"""
+LONGEST_SEGMENT = 8
+"""and so many times the shortest at most: the hash follows the front, and must not fall far behind."""
+FAST_BYTES_PER_SECOND = 150_000_000
+"""A connection that is faster than this is not what holds a transfer up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,7 @@ class Fetch:
             self._moved.set()
         rate = (segment.position - before) / max(time.monotonic() - began, 1e-3)
         least = self._manners.segment_bytes
-        self._want = max(least, min(16 * least, int(rate * SEGMENT_SECONDS)))
+        self._want = max(least, min(LONGEST_SEGMENT * least, int(rate * SEGMENT_SECONDS)))
 
     def _range(self, segment: Segment) -> dict[str, str]:
         size = ENDLESS if self._ledger.size is None else self._ledger.size
@@ -233,7 +237,10 @@ class Fetch:
     async def _widen(self, group: asyncio.TaskGroup) -> None:
         """Add connections, as long as there is enough left for them."""
         while True:
-            await asyncio.sleep(self._manners.widen_seconds)
+            before, seconds = self._ledger.fetched, self._manners.widen_seconds
+            await asyncio.sleep(seconds)
+            if self._ledger.fetched - before >= FAST_BYTES_PER_SECOND * seconds:
+                continue
             if len(self._helpers) + 1 < self._width and self._may_split():
                 helper = group.create_task(self._help())
                 self._helpers.add(helper)
