@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
-from jan_host import CompletionRequest, Event, LoadedModel, Model
+from jan_host import CompletionRequest, Event, Footprint, LoadedModel, Model
 from jan_host.config import RuntimeConfig
 from jan_host.plugins import EngineOrigin
 from jan_host.runtime import Launch, Runtime
@@ -80,9 +80,13 @@ MakeRuntime = Callable[..., Runtime]
 async def make_runtime(events: Events) -> AsyncIterator[MakeRuntime]:
     made: list[Runtime] = []
 
-    def make(**settings: Any) -> Runtime:
+    def make(*, budget: Footprint | None = None, **settings: Any) -> Runtime:
         small = {"start_timeout_seconds": 30.0, "stop_seconds": 5.0, "cooldown_seconds": 30.0}
-        runtime = Runtime(config=RuntimeConfig(**{**small, **settings}), publish=events.publish)
+        runtime = Runtime(
+            config=RuntimeConfig(**{**small, **settings}),
+            publish=events.publish,
+            budget=lambda: budget or Footprint(),
+        )
         made.append(runtime)
         return runtime
 
@@ -106,3 +110,19 @@ async def ask(runtime: Runtime, launch: Launch, prompt: str) -> str:
 def own_workers() -> list[psutil.Process]:
     """The workers that this process started itself; servers of other tests have theirs."""
     return [child for child in psutil.Process().children() if "jan_host.runtime.worker" in child.cmdline()]
+
+
+class Gate:
+    """Holds up the load of a model until `open`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "gate"
+        os.mkfifo(self.path)
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self.path.write_bytes, b"go")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)

@@ -1,8 +1,6 @@
 """Models in memory: started once for all, leased, drained, stopped."""
 
 import asyncio
-import os
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -31,7 +29,7 @@ from jan_host import (
 )
 from jan_host.runtime import RuntimeStatus
 
-from tests.core.runtime.conftest import Events, MakeLaunch, MakeRuntime, ask, complete, own_workers
+from tests.core.runtime.conftest import Events, Gate, MakeLaunch, MakeRuntime, ask, complete, own_workers
 
 PLACES = pytest.mark.parametrize("engine", ["chatty", "hosted"])
 
@@ -42,22 +40,6 @@ def statuses(events: Events) -> list[str]:
 
 def status_is(status: ModelStatus) -> Any:
     return lambda event: isinstance(event, ModelEvent) and event.status is status
-
-
-class Gate:
-    """Holds up the load of a model until `open`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "gate"
-        os.mkfifo(self.path)
-
-    async def open(self) -> None:
-        await asyncio.to_thread(self.path.write_bytes, b"go")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path)
 
 
 @PLACES

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1, le=2**40)]
+Bytes = Annotated[int, Meta(ge=0, le=2**60)]
 Seconds = Annotated[float, Meta(gt=0, le=1e7)]
 Pause = Annotated[float, Meta(ge=0, le=1e7)]
 Words = list[str]
@@ -67,6 +68,15 @@ class RuntimeConfig(msgspec.Struct, kw_only=True, frozen=True):
     cooldown_max_seconds: Pause = 300.0
     max_waiting: Positive = 512
     """The most requests that wait for one model; more get 429."""
+    memory_bytes: Bytes = 0
+    """What all models together may take; 0: 80 % of the machine's memory, or of its container's."""
+    device_memory_bytes: Bytes = 0
+    """What all models together may take of the accelerators; 0: what they have, where the system tells."""
+    keep_alive_seconds: Seconds | Literal[-1] = 1800.0
+    """How long a model that a request has started stays when idle; -1: until its memory is needed. One
+    that was started by hand stays in any case; a model's own ``keep_alive`` goes over this."""
+    start_at_boot: Words = []
+    """Ids of models that are started with the host."""
 
 
 class DownloadsConfig(msgspec.Struct, kw_only=True, frozen=True):

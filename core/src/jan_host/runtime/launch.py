@@ -20,6 +20,8 @@ class Launch:
     origin: EngineOrigin
     settings: dict[str, Any] = field(default_factory=dict)
     """All layers of settings, merged; the engine's own names."""
+    keep_alive: float | None = None
+    """Seconds for which it stays when idle; below zero: for ever; ``None``: as the host has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class RuntimeStatus:
     """Of its worker."""
     memory: int | None = None
     """Resident bytes of its worker, as of the last heartbeat."""
+    settings: dict[str, Any] | None = None
+    """What it was started with, or is being started with."""
 
 
 class Instance(Protocol):

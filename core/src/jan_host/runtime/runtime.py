@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from jan_host.config import RuntimeConfig
-from jan_host.contract.engine import LoadedModel
+from jan_host.contract.engine import Footprint, LoadedModel
 from jan_host.contract.errors import UnavailableError
 from jan_host.contract.events import Event
+from jan_host.runtime.admission import Admission
 from jan_host.runtime.launch import Launch, Place, RuntimeStatus
 from jan_host.runtime.launcher import Launcher
 from jan_host.runtime.places import HostPlace, WorkerPlace
@@ -23,6 +24,7 @@ class Runtime:
         publish: Gets a `ModelEvent` for each change of a model's status, and `ModelProgressEvent`
             while one loads. Called on the event loop; must not raise.
         launcher: Makes workers; processes of this machine when left out.
+        budget: The memory that all models may take together; 0 stands for no limit.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class Runtime:
         config: RuntimeConfig,
         publish: Callable[[Event], None],
         launcher: Launcher | None = None,
+        budget: Callable[[], Footprint] = Footprint,
     ) -> None:
         self._config = config
         self._publish = publish
         self._workers = WorkerPlace(config, launcher or SubprocessLauncher())
         self._host = HostPlace(config)
         self._supervisors: dict[str, Supervisor] = {}
+        self._admission = Admission(budget, self._supervisors.values)
         self._closing = False
 
     def status(self, model_id: str) -> RuntimeStatus:
@@ -53,17 +57,19 @@ class Runtime:
         return sorted(name for name, supervisor in self._supervisors.items() if supervisor.loaded)
 
     async def start(self, launch: Launch, *, explicit: bool = False) -> LoadedModel:
-        """Start a model and wait until it is ready. One that runs already is returned as it runs.
+        """Start a model and wait until it is ready. One that runs already is returned.
 
         Cancelling the caller does not cancel the start, which others may wait for: `stop` does.
 
         Args:
             launch: What to start.
-            explicit: A user asked for it, which ends the pause after a failure.
+            explicit: A user asked for it, which ends the pause after a failure, and starts a model
+                anew that runs with other settings.
 
         Raises:
             ModelCoolingDownError: It failed a moment ago; has `retry_after`.
             ModelLoadError: It could not be loaded, with the reason.
+            InsufficientMemoryError: It is larger than what models may take.
             UnavailableError: It was stopped meanwhile, or the runtime is closing.
         """
         return await self._supervisor(launch).start(launch, explicit=explicit)
@@ -100,7 +106,7 @@ class Runtime:
         name = launch.model.id
         found = self._supervisors.get(name)
         if found is None:
-            found = Supervisor(name, self._config, self._publish, self._place)
+            found = Supervisor(name, self._config, self._publish, self._place, self._admission)
             self._supervisors[name] = found
         return found
 

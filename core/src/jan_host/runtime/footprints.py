@@ -1,0 +1,30 @@
+"""What a model will need, by its engine's own estimate."""
+
+import asyncio
+import logging
+
+from jan_host.contract.engine import Footprint
+from jan_host.runtime.faults import describe_error
+from jan_host.runtime.launch import Launch
+from jan_host.runtime.loading import decode_settings
+
+ESTIMATE_SECONDS = 30.0
+"""An estimate reads headers of files; who takes longer is not waited for."""
+
+logger = logging.getLogger(__name__)
+
+
+async def footprint_of(launch: Launch) -> Footprint:
+    """The memory that a launch will take; nothing, where its engine can't tell.
+
+    Raises:
+        ModelLoadError: A setting can't be used.
+    """
+    settings = decode_settings(launch.engine, launch.settings)
+    try:
+        async with asyncio.timeout(ESTIMATE_SECONDS):
+            estimate = await asyncio.to_thread(launch.engine.estimate, launch.model, launch.folder, settings)
+        return Footprint(ram=max(0, int(estimate.ram)), device=max(0, int(estimate.device)))
+    except Exception as error:  # a plugin may raise or return anything; the start itself will tell
+        logger.warning("The memory that %s needs is not known: %s", launch.model.id, describe_error(error))
+        return Footprint()
