@@ -23,6 +23,7 @@ class _Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    function_extra: dict[str, Any] = field(default_factory=dict)
 
     def add(self, piece: ToolCallDelta) -> None:
         self.id = piece.id or self.id
@@ -31,11 +32,13 @@ class _Call:
         if piece.function is not None:
             self.name += piece.function.name or ""
             self.arguments.append(piece.function.arguments or "")
+            self.function_extra |= piece.function.extra or {}
 
     def result(self) -> ToolCall | Unknown:
         if self.type != "function":
             return Unknown(extra={"id": self.id, "type": self.type, **self.extra})
-        function = FunctionCall(name=self.name, arguments="".join(self.arguments))
+        arguments, extra = "".join(self.arguments), self.function_extra or UNSET
+        function = FunctionCall(name=self.name, arguments=arguments, extra=extra)
         return ToolCall(id=self.id, function=function, extra=self.extra or UNSET)
 
 

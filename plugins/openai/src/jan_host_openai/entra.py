@@ -17,7 +17,10 @@ _CODE = re.compile(r"AADSTS\d+")
 class Token(Protocol):
     """What azure-identity calls an access token."""
 
-    token: str
+    @property
+    def token(self) -> str:
+        """The token itself."""
+        ...
 
 
 class Credential(Protocol):
