@@ -66,6 +66,7 @@ async def play(port: int, streams: int, requests: int, tokens: int, pause_ms: fl
             "model": "bench",
             "messages": [{"role": "user", "content": "Tell me of the sea. " * 20}],
             "max_tokens": tokens,
+            "temperature": 0,
             "stream": True,
             "user": str(pause_ms),
         }
@@ -80,6 +81,8 @@ async def play(port: int, streams: int, requests: int, tokens: int, pause_ms: fl
         transport, listener = await asyncio.get_running_loop().create_connection(Listener, "127.0.0.1", port)
         heard = []
         for _ in range(requests):
+            # What a server does behind an answer is not to be counted for the next one.
+            await asyncio.sleep(pause_ms / 1000)
             await asyncio.wait_for(listener.ask(request), 300)
             heard.append(listener.heard())
         transport.close()
