@@ -19,7 +19,10 @@ from jan_host import (
     Tokenizes,
     TooManyRequestsError,
 )
+from onnx import TensorProto
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from tests.plugins.onnx.decoder.writer import GraphWriter
 from tests.plugins.onnx.encoders.folders import Small, load, model_of, write_small
 from tests.plugins.onnx.encoders.reference import cosine, hidden_states, unit
 
@@ -279,4 +282,58 @@ async def test_a_linked_graph_finds_a_tokenizer_beside_the_model_json(tmp_path: 
     linked.sources[0].url = (small.folder / "model.onnx").as_uri()
     model = await load(linked, home)
     np.testing.assert_allclose((await _embed(model, "a dog"))[0], _expected(small, "a dog"), atol=1e-5)
+    await model.unload()
+
+
+async def test_a_graph_that_rounds_by_the_whole_run_still_gives_each_text_its_own_vector(
+    tmp_path: Path,
+) -> None:
+    small = write_small(tmp_path)
+    plain, rounded = tmp_path / "model.onnx", tmp_path / "model_quantized.onnx"
+    quantize_dynamic(plain, rounded, weight_type=QuantType.QInt8)
+    model = await load(small.model, tmp_path, variant="quantized")
+    together = await _embed(model, TEXTS)
+    alone = np.concatenate([await _embed(model, text) for text in TEXTS])
+    np.testing.assert_array_equal(together, alone)
+    await model.unload()
+    faster = await load(small.model, tmp_path, variant="quantized", max_batch=8)
+    assert not np.array_equal(await _embed(faster, TEXTS), alone), "else the rule has no reason"
+    await faster.unload()
+
+
+async def test_a_cache_of_earlier_tokens_is_fed_as_empty(tmp_path: Path) -> None:
+    tokenizer = write_small(tmp_path).tokenizer
+    table = np.random.default_rng(3).standard_normal((tokenizer.get_vocab_size(), 8)).astype(np.float32)
+    graph = GraphWriter("float32")
+    for name in ("input_ids", "attention_mask"):
+        graph.input(name, TensorProto.INT64, ["batch", "sequence"])
+    past = graph.input("past_key_values.0.key", TensorProto.FLOAT, ["batch", 2, "past", 4])
+    words = graph.add("Gather", graph.weight("table", table), "input_ids")
+    graph.add("Add", words, graph.add("ReduceSum", past, keepdims=0), to="last_hidden_state")
+    graph.output("last_hidden_state", TensorProto.FLOAT, ["batch", "sequence", 8])
+    graph.save(tmp_path / "model.onnx")
+    model = await load(model_of(["model.onnx"]), tmp_path, pooling="last")
+    vectors = await _embed(model, TEXTS)
+    last = unit(table[tokenizer.token_to_id("[SEP]")].astype(np.float64))
+    np.testing.assert_allclose(vectors, [last] * len(TEXTS), atol=1e-6)
+    await model.unload()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+async def test_a_graph_that_takes_the_last_place_gets_texts_at_the_end(tmp_path: Path, side: str) -> None:
+    tokenizer = write_small(tmp_path, documents={"tokenizer_config.json": {"padding_side": side}}).tokenizer
+    table = np.random.default_rng(3).standard_normal((tokenizer.get_vocab_size(), 8)).astype(np.float32)
+    graph = GraphWriter("float32")
+    for name in ("input_ids", "attention_mask"):
+        graph.input(name, TensorProto.INT64, ["batch", "sequence"])
+    words = graph.add("Gather", graph.weight("table", table), "input_ids")
+    place = graph.add("Squeeze", graph.ints(-1 if side == "left" else 0))
+    graph.add("Gather", words, place, axis=1, to="sentence_embedding")
+    graph.output("sentence_embedding", TensorProto.FLOAT, ["batch", 8])
+    graph.save(tmp_path / "model.onnx")
+    model = await load(model_of(["model.onnx"]), tmp_path)
+    vectors = await _embed(model, TEXTS)
+    token = "[SEP]" if side == "left" else "[CLS]"
+    expected = unit(table[tokenizer.token_to_id(token)].astype(np.float64))
+    np.testing.assert_allclose(vectors, [expected] * len(TEXTS), atol=1e-6)
     await model.unload()

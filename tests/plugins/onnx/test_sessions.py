@@ -7,7 +7,7 @@ import pytest
 from jan_host import EmbeddingRequest, Embeds, EngineError, ModelLoadError
 from jan_host_onnx.providers import choose_providers
 from jan_host_onnx.sessions import open_session, session_options
-from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.settings import OnnxSettings, PlacedSettings
 
 from tests.plugins.onnx.encoders.folders import load, write_small
 
@@ -50,7 +50,7 @@ def test_threads_follow_the_setting() -> None:
 def test_an_optimised_graph_is_kept_and_used_again(tmp_path: Path) -> None:
     small = write_small(tmp_path / "model")
     path, cache = small.folder / "model.onnx", tmp_path / "cache"
-    settings = OnnxSettings(cache_folder=str(cache))
+    settings = PlacedSettings(cache_folder=str(cache))
     open_session(path, settings)
     (kept,) = cache.rglob("*.onnx")
     written = kept.stat().st_mtime_ns
@@ -70,16 +70,16 @@ def test_an_optimised_graph_is_kept_and_used_again(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes())
     open_session(path, settings)
     assert len([*cache.rglob("*.onnx")]) == 2, "another file under the same name is another graph"
-    open_session(path, OnnxSettings(cache_folder=str(cache), graph_optimization="basic"))
+    open_session(path, PlacedSettings(cache_folder=str(cache), graph_optimization="basic"))
     assert len([*cache.rglob("*.onnx")]) == 3
 
 
 def test_a_cache_that_can_not_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
     small = write_small(tmp_path / "model")
     (tmp_path / "file").write_text("")
-    open_session(small.folder / "model.onnx", OnnxSettings(cache_folder=str(tmp_path / "file" / "cache")))
+    open_session(small.folder / "model.onnx", PlacedSettings(cache_folder=str(tmp_path / "file" / "cache")))
     open_session(
-        small.folder / "model.onnx", OnnxSettings(cache_folder=str(tmp_path / "c"), cache_optimized=False)
+        small.folder / "model.onnx", PlacedSettings(cache_folder=str(tmp_path / "c"), cache_optimized=False)
     )
     assert not (tmp_path / "c").exists()
 

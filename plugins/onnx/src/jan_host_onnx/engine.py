@@ -11,7 +11,7 @@ from jan_host import Engine, Footprint, LoadedModel, Model, ModelBrokenError, Mo
 from jan_host_onnx.footprint import estimate
 from jan_host_onnx.inspection import inspect
 from jan_host_onnx.layouts import Layout, check_tokenizer, find_layout
-from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.settings import OnnxSettings, PlacedSettings
 
 
 class OnnxEngine(Engine):
@@ -41,8 +41,8 @@ class OnnxEngine(Engine):
 
     async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
         """Bring the model into memory; see `Engine.load`."""
-        if settings.cache_folder is None and self._cache is not None:
-            settings = msgspec.structs.replace(settings, cache_folder=str(self._cache))
+        cache = str(self._cache) if self._cache is not None else None
+        settings = PlacedSettings(**msgspec.structs.asdict(settings), cache_folder=cache)
         try:
             layout = await asyncio.to_thread(find_layout, model.files(folder), folder, settings.variant)
             if layout.kind != "genai":

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,8 @@ MOST_BYTES: Final = 1024**3
 """Larger graphs are not kept: to read them is most of their start, and to keep them takes much room."""
 _KEEP_SECONDS: Final = 30 * 24 * 3600
 _NAME: Final = "model.onnx"
+_FRESH: Final = ".new-"
+_ENTRY: Final = re.compile(rf"[0-9a-f]{{40}}|{re.escape(_FRESH)}\w+")
 
 
 class OptimizedGraphs:
@@ -79,7 +82,7 @@ class OptimizedGraphs:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._tidy()
-            fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+            fresh = Path(tempfile.mkdtemp(prefix=_FRESH, dir=self._folder))
         except OSError as error:
             logger.warning("The optimised graph of %s can't be kept: %s", path.name, error)
             return onnxruntime.InferenceSession(str(path), options, providers=providers)
@@ -94,9 +97,9 @@ class OptimizedGraphs:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def _tidy(self) -> None:
-        """Remove what was not used for a month."""
+        """Remove entries that were not used for a month, and what a start that was cut short left."""
         for entry in self._folder.iterdir():
-            if time.time() - entry.stat().st_mtime > _KEEP_SECONDS:
+            if _ENTRY.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _KEEP_SECONDS:
                 shutil.rmtree(entry, ignore_errors=True)
 
 

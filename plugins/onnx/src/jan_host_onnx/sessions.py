@@ -10,7 +10,7 @@ from jan_host.kit import usable_cores
 from jan_host_onnx.faults import load_error
 from jan_host_onnx.optimized import OptimizedGraphs
 from jan_host_onnx.providers import CPU, Provider, choose_providers
-from jan_host_onnx.settings import OnnxSettings
+from jan_host_onnx.settings import OnnxSettings, PlacedSettings
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def open_session(path: Path, settings: OnnxSettings) -> onnxruntime.InferenceSes
 
     Args:
         path: The graph's file; its weights may lie in files beside it.
-        settings: Providers, threads, optimisation, and where optimised graphs are kept.
+        settings: Providers, threads and optimisation; with `PlacedSettings`, optimised graphs are kept.
 
     Raises:
         ModelLoadError: ONNX Runtime can't load it; says why.
@@ -63,12 +63,8 @@ def thread_count(settings: OnnxSettings) -> int:
 
 def _open(path: Path, settings: OnnxSettings, providers: list[Provider]) -> onnxruntime.InferenceSession:
     options = session_options(settings)
+    cache = settings.cache_folder if isinstance(settings, PlacedSettings) else None
     on_cpu = [name for name, _ in providers] == [CPU]
-    if (
-        settings.cache_folder
-        and settings.cache_optimized
-        and on_cpu
-        and settings.graph_optimization != "none"
-    ):
-        return OptimizedGraphs(Path(settings.cache_folder)).open(path, options, providers)
+    if cache and settings.cache_optimized and on_cpu and settings.graph_optimization != "none":
+        return OptimizedGraphs(Path(cache)).open(path, options, providers)
     return onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -36,10 +36,10 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     """How far ONNX Runtime rewrites the graph before it runs."""
     cache_optimized: bool = True
     """Keep the rewritten graph on disk, so that the next start is quicker."""
-    cache_folder: str | None = None
-    """Where rewritten graphs are kept. Left out: in the plugin's folder of the host's data."""
     n_batch: Annotated[int, Meta(ge=1, le=2**20)] | None = None
-    """Tokens of one run at most, filling included; one text is always run. Left out: 8192 on a CPU."""
+    """Tokens of one run at most, filling included; one text is always run.
+
+    Left out: 512 on a CPU, 16384 on an accelerator; for a model that generates, see its own part."""
     max_batch: Annotated[int, Meta(ge=1, le=4096)] | None = None
     """Texts of one run at most.
 
@@ -67,3 +67,10 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     Left out: the one in the model's files."""
     system_prompt: str | None = None
     """A system message for conversations that have none."""
+
+
+class PlacedSettings(OnnxSettings, kw_only=True):
+    """Load settings with what the engine adds, and no model.json may say: a folder to write to."""
+
+    cache_folder: str | None = None
+    """Where rewritten graphs are kept; ``None`` to keep none."""
