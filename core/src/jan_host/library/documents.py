@@ -21,6 +21,16 @@ _MARKS = (
     "engine_parameters",
     "model_parameters",
 )
+_OTHERS = frozenset(
+    {
+        *("config.json", "generation_config.json", "genai_config.json", "preprocessor_config.json"),
+        *("processor_config.json", "adapter_config.json", "quantize_config.json", "params.json"),
+        *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+        *("vocab.json", "merges.json", "chat_template.json", "modules.json", "ort_config.json"),
+        *("sentence_bert_config.json", "config_sentence_transformers.json", "model_index.json"),
+    }
+)
+"""Files that lie in the folders of models and describe something else."""
 _MARK_IN_TEXT = re.compile(rf'"?\b({"|".join(_MARKS)})"?[ \t]*:')
 
 
@@ -67,7 +77,7 @@ class Documents:
 
 
 def _read_document(file: Path, name: str, size: int) -> Document | None:
-    if name != MODEL_FILE and size > MAX_BYTES:
+    if name != MODEL_FILE and (size > MAX_BYTES or name in _OTHERS or name.endswith(".index.json")):
         return None
     try:
         raw = read_object(file)
@@ -80,7 +90,9 @@ def _read_document(file: Path, name: str, size: int) -> Document | None:
 def _is_marked(raw: dict[str, Any]) -> bool:
     parameters = raw.get("parameters")
     layers = parameters.keys() & {"init", "runtime"} if isinstance(parameters, dict) else set()
-    return bool(layers) or raw.get("object") == "model" or any(mark in raw for mark in _MARKS)
+    # A vocabulary has any word for a key, and a number for its value.
+    is_marked = any(isinstance(raw.get(mark), str | list | dict) for mark in _MARKS)
+    return bool(layers) or is_marked or raw.get("object") == "model"
 
 
 def _has_mark(file: Path) -> bool:

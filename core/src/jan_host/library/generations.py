@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from jan_host.contract.errors import InvalidRequestError, ModelBrokenError
-from jan_host.contract.model import Model
+from jan_host.contract.model import HOST_SETTINGS, Model
 from jan_host.library.engines import Engines
 from jan_host.library.fields import (
     FIELDS,
@@ -123,7 +123,7 @@ def check_settings(model: Model, engines: Engines, notices: list[Notice]) -> Non
         notices.extend(
             _unknown_setting(key, engine.name, list(types))
             for key in given
-            if setting_name(key, types) not in types
+            if setting_name(key, types) not in types and key not in HOST_SETTINGS
         )
 
 

@@ -192,5 +192,9 @@ class Library:
         }
         self._changed |= changed
         if changed:
-            self._entries = [entry for _, entry in sorted(entries.items())]
-        self._by_id = entries
+            # What was read again and is as it was stays the same object.
+            self._by_id = {
+                model_id: entry if model_id in changed else before[model_id]
+                for model_id, entry in sorted(entries.items())
+            }
+            self._entries = list(self._by_id.values())

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"""(?P<comment>//[^\n]*|\#[^\n]*|/\*.*?\*/)
-    |(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    r"""(?P<comment>//[^\n]*|\#[^\n]*|/\*(?:.*?\*/|.*))
+    |(?P<text>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)
     |(?P<mark>[][{}:,])
     |(?P<word>[^][{}:,"'\#\s]+)""",
     re.VERBOSE | re.DOTALL,
 )
+"""What has no end goes on to the end, so that no text takes long."""
+MAX_DEPTH = 64
+"""Brackets inside brackets; behind more nothing is found."""
 
 
 class Place(NamedTuple):
@@ -48,6 +51,8 @@ class Places:
         stack = [_Open("", is_list=False)]
         last: re.Match[str] | None = None
         for token in _TOKEN.finditer(self.text):
+            if len(stack) > MAX_DEPTH:
+                break
             if token["comment"]:
                 continue
             if token["mark"]:

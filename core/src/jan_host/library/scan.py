@@ -126,7 +126,10 @@ class Scan:
             if entry.is_symlink():
                 self.is_tangled = True
                 reason = f"{entry.path} is a link that leads nowhere: {error.strerror}."
-                folder.folders.append(Folder(entry.path, linked=True, problem=reason))
+                if depth and entry.name.endswith(".json"):  # it would have told what the folder is
+                    folder.problem = reason
+                else:
+                    folder.folders.append(Folder(entry.path, linked=True, problem=reason))
             return
         if stat.S_ISREG(found.st_mode):
             folder.files[entry.name] = (found.st_mtime_ns, found.st_size)
