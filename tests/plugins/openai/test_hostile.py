@@ -151,9 +151,9 @@ async def test_a_huge_chunk(upstream: Upstream, load: LoadModel) -> None:
 
 def test_an_event_without_end_is_given_up_and_comments_are_not() -> None:
     reader = EventReader()
-    piece = b": still here\n\n" + b"x" * 100
-    for _ in range(MOST_BYTES // len(piece) // 50):
-        reader.feed(piece * 64)
+    comment = b": " + b"x" * (1 << 20) + b"\n\n"
+    for _ in range(MOST_BYTES // len(comment) + 2):
+        reader.feed(comment)
     line = b"data: " + b"y" * (1 << 20) + b"\n"
     for _ in range(MOST_BYTES // len(line)):
         reader.feed(line)
