@@ -69,3 +69,21 @@ def test_what_is_wrong(client: httpx.Client) -> None:
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "origin_not_found")
     strange = client.post("/v1/models/plan", json={"origin": "x", "colour": "red"})
     assert strange.status_code == 422
+
+
+def test_only_this_machines_own_clients_may_name_its_files(start_server: StartServer, text: Path) -> None:
+    with start_server() as server, server.client() as client:
+        for origin in (f"file:{text}", str(text), f"textfile:{text}", "/etc/shadow", "http://127.0.0.1:9/x"):
+            for path in ("/v1/models/plan", "/v1/models/pull"):
+                headers = {"X-Forwarded-For": "203.0.113.7"}
+                answer = client.post(path, json={"origin": origin}, headers=headers)
+                assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden"), origin
+        assert client.post("/v1/models/plan", json={"origin": f"file:{text}"}).status_code == 200
+
+
+def test_hostile_origins(client: httpx.Client) -> None:
+    for origin in ("", "x" * 1_000_000, "a\x00b", "a\nb", "file:///proc/self/mem", "file:/", "https://[::1"):
+        answer = client.post("/v1/models/plan", json={"origin": origin})
+        assert 400 <= answer.status_code < 503, (origin[:20], answer.text[:200])
+        assert answer.json()["error"]["code"] != "internal_error", answer.text[:300]
+        assert len(answer.content) < 2000

@@ -12,7 +12,7 @@ import pytest
 from jan_host import ConfigError
 from jan_host.api import create_app
 from jan_host.api.auth import PUBLIC_PATHS, KeyCheck
-from jan_host.api.security import check_bind
+from jan_host.api.security import check_bind, is_local
 from jan_host.config import ServerConfig, load_config
 from jan_host.host import JanHost
 from jan_host.plugins import Plugins
@@ -331,3 +331,23 @@ def test_create_app_checks_the_bind(tmp_path: Path, plugins: Plugins) -> None:
     host = JanHost(load_config(tmp_path, {}, {"server": {"host": "0.0.0.0"}}), plugins)
     with pytest.raises(ConfigError):
         create_app(host)
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "local"),
+    [
+        (("127.0.0.1", 5), {}, True),
+        (("::1", 5), {}, True),
+        (("::ffff:127.0.0.1", 5), {}, True),
+        (("192.0.2.1", 5), {}, False),
+        (("127.0.0.1", 5), {"x-forwarded-for": "192.0.2.1"}, False),
+        (("127.0.0.1", 5), {"forwarded": "for=192.0.2.1"}, False),
+        (("127.0.0.1", 5), {"via": "1.1 proxy"}, False),
+        (("garbage", 5), {}, False),
+        (None, {}, False),
+    ],
+)
+def test_who_is_of_this_machine(client: object, headers: dict[str, str], local: bool) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope: Any = {"type": "http", "client": client, "headers": raw}
+    assert is_local(scope) is local

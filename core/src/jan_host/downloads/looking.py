@@ -13,12 +13,19 @@ from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
 from jan_host.config import DownloadsConfig
-from jan_host.contract.errors import ImportFailedError, JanHostError, OriginNotFoundError
+from jan_host.contract.errors import (
+    DownloadError,
+    ForbiddenError,
+    ImportFailedError,
+    JanHostError,
+    OriginNotFoundError,
+)
 from jan_host.contract.importer import Asset, RemoteFile
-from jan_host.downloads.addresses import shown
+from jan_host.downloads.addresses import literal, shown
 from jan_host.downloads.connection import Answer
 from jan_host.downloads.headers import reveal
 from jan_host.downloads.manners import make_manners
+from jan_host.downloads.reach import Reach
 from jan_host.downloads.retries import TransientError
 from jan_host.downloads.threads import in_thread
 from jan_host.downloads.transport import Source
@@ -44,7 +51,32 @@ class Looker:
 
     def __init__(self, environ: Mapping[str, str], config: DownloadsConfig | None = None) -> None:
         self._environ = environ
-        self._dialer = make_manners(config or DownloadsConfig(), environ).dialer
+        config = config or DownloadsConfig()
+        self._dialer = make_manners(config, environ).dialer
+        self._reach = Reach(config.private_hosts)
+
+    async def check_for_others(self, url: str) -> None:
+        """Refuse what a client of another machine may not have this one ask: its own network.
+
+        Raises:
+            ForbiddenError: The address is private, and does not stand in ``[downloads] private_hosts``.
+            ImportFailedError: It can't be read, or its name is not known.
+        """
+        import httpx
+
+        try:
+            parsed = httpx.URL(url)
+            if not self._dialer.is_proxied(parsed):
+                await self._reach.addresses(parsed, guarded=True)
+            elif (address := literal(parsed.host)) is not None:
+                self._reach.check(parsed.host, address, guarded=True)
+        except DownloadError:
+            raise ForbiddenError(
+                f"{shown(url)} is inside this machine's own network, and only its own users may name it."
+                f' To let others: [downloads] private_hosts = ["{parsed.host}"].'
+            ) from None
+        except (TransientError, httpx.InvalidURL) as error:
+            raise ImportFailedError(f"{shown(url)} can't be reached ({error}). Check the address.") from None
 
     async def look(self, asset: Asset) -> RemoteFile:
         """What the server tells of a file, from the answer's headers alone.

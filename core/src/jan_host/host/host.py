@@ -82,6 +82,7 @@ class JanHost:
             looker=self._looker,
             arrivals=Arrivals(self.library, config.models_folder, Engines(self.plugins.engines())),
             refresh=self.refresh,
+            local_paths=config.downloads.local_paths,
         )
         self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins)
         self._looks = Looks(self._refresh, lambda: len(self.library.entries()))
@@ -271,7 +272,7 @@ class JanHost:
     async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
         """What a pull would fetch and write, with addresses as they may be shown."""
         await self.refresh()
-        plan = await self._imports.plan(request, local=local or self.config.downloads.local_paths)
+        plan = await self._imports.plan(request, local=local)
         return public(plan)
 
     async def pull(self, request: PullRequest, *, local: bool = True) -> DownloadInfo:
@@ -279,11 +280,12 @@ class JanHost:
 
         Args:
             request: What to bring.
-            local: Whether the one who asks may name files of this machine.
+            local: Whether the one who asks is a user of this machine: others may not name its files and
+                its network.
         """
         self._check_accepting()
         await self.refresh()
-        return await self._imports.pull(request, local=local or self.config.downloads.local_paths)
+        return await self._imports.pull(request, local=local)
 
     def subscribe(self) -> AsyncIterator[Event]:
         """Everything that happens from now on."""

@@ -3,12 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 import msgspec
 
 from jan_host.contract.errors import ConflictError, ForbiddenError, ImportFailedError, JanHostError
 from jan_host.contract.events import DownloadInfo
-from jan_host.contract.importer import MEMORY_SHARE, Importer, ImportOptions, ImportPlan, PullRequest
+from jan_host.contract.importer import (
+    MEMORY_SHARE,
+    Asset,
+    Importer,
+    ImportOptions,
+    ImportPlan,
+    PullRequest,
+    RemoteFile,
+)
 from jan_host.contract.model import Model
 from jan_host.downloads import Downloads, shown
 from jan_host.downloads.looking import Looker
@@ -16,7 +25,7 @@ from jan_host.host.arrivals import Arrivals
 from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
 from jan_host.host.estimates import Estimates
 from jan_host.host.memory import total_memory
-from jan_host.host.origins import check_origin, find_importer
+from jan_host.host.origins import address_in, check_origin, find_importer
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 
@@ -37,6 +46,7 @@ class Imports:
         looker: Reads what plans need to know of remote files.
         arrivals: Takes what has come into the library.
         refresh: Called when a model has arrived.
+        local_paths: Whether also those of other machines may name files of this one.
     """
 
     def __init__(
@@ -48,6 +58,7 @@ class Imports:
         looker: Looker,
         arrivals: Arrivals,
         refresh: Callable[[], Awaitable[None]],
+        local_paths: bool = False,
     ) -> None:
         self._plugins = plugins
         self._library = library
@@ -55,6 +66,7 @@ class Imports:
         self._looker = looker
         self._arrivals = arrivals
         self._refresh = refresh
+        self._local_paths = local_paths
         self._recent = RecentPlans()
         self._bringing: dict[str, asyncio.Task[None]] = {}
 
@@ -64,7 +76,7 @@ class Imports:
         Args:
             request: What to bring. The id of a model that is described here, and whose files are not
                 here yet, is an origin too.
-            local: Whether the one who asks may name files of this machine.
+            local: Whether the one who asks is a user of this machine.
 
         Raises:
             OriginNotFoundError: No importer knows the origin, or there is nothing there.
@@ -78,23 +90,44 @@ class Imports:
             id=request.id,
             memory=int(total_memory() * MEMORY_SHARE),
             estimate=estimates.estimate,
-            look=self._looker.look,
-            local_paths=local,
+            look=self._looker.look if local else self._look_for_others,
+            local_paths=local or self._local_paths,
         )
         try:
             entry = self._arrivals.find(origin) if request.import_format is None else None
+            if entry is not None and entry.usable:
+                raise ConflictError(f"The model {origin!r} is here already: there is nothing to fetch.")
             if entry is not None and entry.available:
                 plan = await self._plan_described(entry, request, options)
             else:
+                address = address_in(origin)
+                if not local and address is not None:
+                    await self._looker.check_for_others(address)
                 plan = await self._resolve(origin, request, options)
         finally:
             await estimates.close()
-        if not local and any(asset.path is not None for asset in plan.assets):
+        if not local:
+            await self._check_for_others(plan)
+        return self._recent.keep(request, local, self._completed(plan))
+
+    async def _look_for_others(self, asset: Asset) -> RemoteFile:
+        await self._looker.check_for_others(asset.url or "")
+        return await self._looker.look(asset)
+
+    async def _check_for_others(self, plan: ImportPlan) -> None:
+        """Refuse a plan that a client of another machine may not have carried out.
+
+        Raises:
+            ForbiddenError: It reads files of this machine, or from inside its network.
+        """
+        if not self._local_paths and any(asset.path is not None for asset in plan.assets):
             raise ForbiddenError(
                 f"{plan.origin} is a file of this machine. Such are imported only for its own users: run"
                 " `jan-host pull` there, or let the operator set [downloads] local_paths = true."
             )
-        return self._recent.keep(request, local, self._completed(plan))
+        hosts = {urlsplit(asset.url).netloc: asset.url for asset in plan.assets if asset.url}
+        for url in hosts.values():
+            await self._looker.check_for_others(url)
 
     async def _plan_described(self, entry: Entry, request: PullRequest, options: ImportOptions) -> ImportPlan:
         check_own(entry, request)

@@ -1,11 +1,18 @@
 """Which importer an origin is for."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from jan_host.contract.errors import InvalidRequestError, OriginNotFoundError
 from jan_host.contract.importer import Importer
 from jan_host.plugins import Plugins
+
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_NAMED = re.compile(r"[a-z][a-z0-9_+.-]*:(?!\d+(?:/|$))")
+_HOST = re.compile(
+    r"(?:\d+(?:\.\d+){3}|\[[0-9a-f:.%]+\]|[\w.-]+(?=:\d)|localhost)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE
+)
 
 MOST_CHARACTERS = 4096
 GENERAL = ("file", "https")
@@ -55,6 +62,18 @@ def find_importer(origin: str, import_format: str | None, plugins: Plugins) -> t
         if _accepts(importer, origin):
             return importer, origin
     raise _unknown(origin, importers)
+
+
+def address_in(origin: str) -> str | None:
+    """The address that an origin names, also behind an importer's name; ``None`` where it names none.
+
+    A host counts without ``http://`` in front when it is written as an IP address or with a port.
+    """
+    found = _ADDRESS.search(origin)
+    if found:
+        return found[0]
+    rest = origin.partition(":")[2] if _NAMED.match(origin) else origin
+    return f"http://{rest}" if _HOST.match(rest) else None
 
 
 def _is_url(origin: str) -> bool:

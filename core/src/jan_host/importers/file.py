@@ -56,7 +56,8 @@ class FileImporter(Importer):
             assets = _folder(path)
             main, home = _largest(assets), path.name
         elif path.is_file():
-            assets, main, home = list(_file(path)), path.name, path.parent.name
+            assets = list(_file(path))
+            main, home = assets[0].filename, path.parent.name
         else:
             raise ImportFailedError(f"{path} is neither a file nor a folder.")
         assets.sort(key=lambda asset: asset.filename != main)
@@ -102,7 +103,10 @@ def _file(path: Path) -> Iterator[Asset]:
             raise OriginNotFoundError(
                 f"{path.name} is one part of a model, and its part {name} is not beside it.", param="origin"
             )
-        yield Asset(filename=name, path=part.resolve(), size=part.stat().st_size)
+        size = part.stat().st_size
+        if not size:
+            raise OriginNotFoundError(f"{part} is empty: there is no model in it.", param="origin")
+        yield Asset(filename=name, path=part.resolve(), size=size)
 
 
 def _folder(root: Path) -> list[Asset]:
