@@ -1,6 +1,5 @@
 """A model.json of any generation, or with comments, rewritten in canonical form beside a backup."""
 
-import contextlib
 import difflib
 import os
 from dataclasses import dataclass
@@ -97,13 +96,17 @@ def _keep_unused(model: Model, raw: dict[str, object], notices: list[Notice], en
 
 
 def _back_up(file: Path, content: bytes) -> Path:
-    """Keep what is in the file under a name that nothing has."""
+    """Keep what is in the file under a name that nothing has, or that has the same."""
     number = 0
     while True:
         backup = file.with_name(f"{file.name}.bak{number or ''}")
-        with contextlib.suppress(FileExistsError):
+        try:
             _keep(file, backup, content)
             return backup
+        except FileExistsError:
+            # A migration that was killed after its first step has left one.
+            if backup.is_file() and backup.read_bytes() == content:
+                return backup
         number += 1
 
 
