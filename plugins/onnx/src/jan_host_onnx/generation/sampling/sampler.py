@@ -73,9 +73,7 @@ class Sampler:
         report = self._reporter.prepare(scores) if self._reporter is not None else None
         for adjust in self._adjust:
             adjust(scores, generated)
-        for penalty in self._penalties:
-            penalty(scores, self._window[len(self._window) - self._seen :])
-        token = int(scores.argmax()) if self._greedy else self._draw(Candidates(scores))
+        token = self._draw(self.candidates(scores)) if not self._greedy else self._best(scores)
         if np.isnan(scores[token]):
             raise EngineError(
                 "The model's scores are not numbers: its graph overflows. Try a variant in another"
@@ -84,9 +82,24 @@ class Sampler:
         self._remember(token)
         return Chosen(token, report(token) if report is not None else None)
 
-    def _draw(self, candidates: Candidates) -> int:
+    def candidates(self, scores: Scores) -> Candidates:
+        """The tokens among which is drawn, with their scores; changes `scores`."""
+        self._penalize(scores)
+        candidates = Candidates(scores)
         for stage in self._stages:
             stage(candidates)
+        return candidates
+
+    def _best(self, scores: Scores) -> int:
+        self._penalize(scores)
+        return int(scores.argmax())
+
+    def _penalize(self, scores: Scores) -> None:
+        before = self._window[len(self._window) - self._seen :]
+        for penalty in self._penalties:
+            penalty(scores, before)
+
+    def _draw(self, candidates: Candidates) -> int:
         reached = np.cumsum(candidates.probabilities())
         place = int(np.searchsorted(reached, self._generator.random() * reached[-1], side="right"))
         place = min(place, len(reached) - 1)
