@@ -261,18 +261,6 @@ async def test_too_many_waiting_texts_are_refused(tmp_path: Path) -> None:
     await model.unload()
 
 
-async def test_a_cancelled_request_leaves_the_queue(tmp_path: Path) -> None:
-    small = write_small(tmp_path)
-    model = await load(small.model, tmp_path, max_queue=4, max_batch=1)
-    gone = asyncio.ensure_future(_embed(model, ["the cat sat on the mat"] * 5000))
-    await asyncio.sleep(0)
-    gone.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await gone
-    assert (await _embed(model, "a dog")).shape == (1, 32), "the queue is free at once"
-    await model.unload()
-
-
 async def test_a_linked_graph_finds_a_tokenizer_beside_the_model_json(tmp_path: Path) -> None:
     small = write_small(tmp_path / "elsewhere")
     home = tmp_path / "home"

@@ -98,6 +98,8 @@ class Batcher(Generic[Result]):
                 f"{len(self._sorted)} texts wait for this model already. Try again in a moment.",
                 retry_after=_RETRY_SECONDS,
             )
+        if not texts:
+            return []
         job = self._enqueue(texts)
         try:
             await job.done
