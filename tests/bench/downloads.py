@@ -68,7 +68,8 @@ def hub(size: int) -> Iterator[Origin]:
     """The tests' hub in a process of its own."""
     command = [sys.executable, "-m", "tests.hub", str(size)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         yield msgspec.json.decode(process.stdout.readline(), type=Origin)
         process.stdin.close()
 
@@ -83,7 +84,12 @@ def measure(name: str, origin: Origin, folder: Path) -> Figures:
         input=msgspec.json.encode(origin),
         stdout=subprocess.PIPE,
         check=True,
-        env={**os.environ, "HF_ENDPOINT": origin.endpoint, "HF_HOME": str(folder)},
+        env={
+            **os.environ,
+            "HF_ENDPOINT": origin.endpoint,
+            "HF_HOME": str(folder),
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        },
     )
     return msgspec.json.decode(done.stdout, type=Figures)
 
@@ -96,7 +102,8 @@ def measure_curl(origin: Origin, folder: Path) -> Figures:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
-    assert process.returncode == 0 and (folder / "file").stat().st_size == origin.size
+    assert process.returncode == 0
+    assert (folder / "file").stat().st_size == origin.size
     return Figures(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
@@ -134,9 +141,7 @@ def prepare_ours(origin: Origin, folder: Path) -> Any:
 def prepare_hub_client(origin: Origin) -> Any:
     """The hub's own client, ready to be called."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import disable_progress_bars
 
-    disable_progress_bars()
     return lambda: hf_hub_download(origin.repo, origin.path)
 
 
@@ -146,9 +151,10 @@ def report(figures: dict[str, list[Figures]], size: int) -> None:
     for name, rounds in figures.items():
         seconds = statistics.median(each.seconds for each in rounds)
         cpu = statistics.median(each.cpu for each in rounds)
+        best, worst = min(each.seconds for each in rounds), max(each.seconds for each in rounds)
         print(
-            f"{name:16} {size / seconds / 1e6:6.0f} MB/s  {seconds:6.2f} s ({min(r.seconds for r in rounds):.2f}"
-            f" to {max(r.seconds for r in rounds):.2f})  CPU {cpu:5.2f} s"
+            f"{name:16} {size / seconds / 1e6:6.0f} MB/s  {seconds:6.2f} s ({best:.2f} to {worst:.2f})"
+            f"  CPU {cpu:5.2f} s"
             f"  peak {max(r.peak for r in rounds) / 1e6:4.0f} MB  ours is {seconds / ours:.2f} x as fast"
         )
 

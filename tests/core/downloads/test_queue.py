@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from jan_host import Asset, DownloadError, DownloadInfo, ImportPlan, InsufficientDiskError
 from jan_host.config import DownloadsConfig
-from jan_host.downloads import disk
 
 from tests.core.downloads.conftest import Bench, plan_of, quick_manners, sha256
 from tests.core.downloads.server import FileServer
@@ -207,7 +206,7 @@ async def test_a_disk_that_fills_up_meanwhile(
     info = await begun(bench, server)
     usage = shutil.disk_usage(bench.root)
     full = usage._replace(free=100)
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: full)
+    monkeypatch.setattr("jan_host.downloads.disk.shutil.disk_usage", lambda folder: full)
     with pytest.raises(InsufficientDiskError, match=r"Free .* or more, then resume"):
         await bench.downloads.wait(info.id)
     monkeypatch.undo()

@@ -78,9 +78,10 @@ class Progress:
         """The download began or ended."""
         self.info.status = status
         self.info.error = error
-        if status == "failed":
+        if status in ("failed", "cancelled"):
             for file in self.info.files:
-                file.status = "failed" if file.status in ("running", "verifying") else file.status
+                if file.status != "done":
+                    file.status = "failed" if status == "failed" else "waiting"
         if not self.info.active:
             self._speeds.clear()
         self._tell()
