@@ -71,7 +71,7 @@ async def serve(host: JanHost, *, on_ready: Callable[[str], object] | None = Non
     app = create_app(host)
     listener = _listen(config)
     url = _url_of(listener)
-    host.downloads.resume_all()  # not when a host opens: each local command opens one
+    host.begin()  # not when it opens: each local command opens one
     server = _Server(_uvicorn_config(app, config), lambda: on_ready and on_ready(url))
     life = _Life(host, app, server)
     with life.signals():

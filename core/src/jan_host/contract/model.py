@@ -9,6 +9,9 @@ import msgspec
 
 from jan_host.contract.errors import ModelBrokenError
 
+HOST_SETTINGS = frozenset({"keep_alive"})
+"""Names in the `settings` of any model that the host reads itself; no engine sees them."""
+
 
 class Source(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A file that belongs to a model.
@@ -103,3 +106,7 @@ class ModelInfo(Model, kw_only=True):
     """What was read and could not be used, such as a setting that the engine does not know."""
     requests: int = 0
     """How many requests the model works on now."""
+    overrides: dict[str, Any] = {}
+    """Settings of the start request, which go over `settings` until the model is stopped."""
+    memory: int | None = None
+    """Bytes of main memory that its process takes now, as far as known."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jan_host.contract.model import ModelInfo
 from jan_host.downloads import Downloads
-from jan_host.host.launches import describe, describe_download
+from jan_host.host.describing import describe, describe_download
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 from jan_host.runtime import Runtime, RuntimeStatus

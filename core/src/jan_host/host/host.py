@@ -10,16 +10,25 @@ from typing import Any, Self, TypeVar, cast
 from jan_host.config import Config
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
-from jan_host.contract.engine import Chats, Completes, Embeds, Reranks, Tokenizes, capabilities_of
+from jan_host.contract.engine import (
+    Chats,
+    Completes,
+    Embeds,
+    Footprint,
+    Reranks,
+    Tokenizes,
+    capabilities_of,
+)
 from jan_host.contract.errors import (
     ConflictError,
     InvalidRequestError,
+    JanHostError,
     ModelNotFoundError,
     UnavailableError,
 )
 from jan_host.contract.events import DownloadInfo, Event, LibraryEvent
 from jan_host.contract.generation import Delta
-from jan_host.contract.importer import ImportPlan, PullRequest
+from jan_host.contract.importer import MEMORY_SHARE, ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo
 from jan_host.contract.options import GenerationOptions
 from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
@@ -30,9 +39,11 @@ from jan_host.host.bus import EventBus
 from jan_host.host.catalog import Catalog
 from jan_host.host.closing import Closing
 from jan_host.host.defaults import with_defaults
+from jan_host.host.describing import describe, describe_download, unsupported
 from jan_host.host.imports import Imports, public
-from jan_host.host.launches import describe, describe_download, launch_of, unsupported
+from jan_host.host.launches import Launches
 from jan_host.host.looks import Looks
+from jan_host.host.memory import device_memory, total_memory
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
 from jan_host.library import Entry, Library
@@ -73,12 +84,16 @@ class JanHost:
         self.downloads = Downloads(
             folder=config.downloads_folder, publish=self._bus.publish, config=config.downloads
         )
-        self.runtime = Runtime(config=config.runtime, publish=self._bus.publish)
+        self._budget = Footprint(ram=config.runtime.memory_bytes, device=config.runtime.device_memory_bytes)
+        self.runtime = Runtime(config=config.runtime, publish=self._bus.publish, budget=lambda: self._budget)
+        self._booting: asyncio.Task[None] | None = None
+        self._launches = Launches(self.plugins, self.library)
         self._looker = Looker(os.environ, config.downloads)
         self._imports = Imports(
             self.plugins,
             self.library,
             self.downloads,
+            memory=lambda: self._budget.ram,
             looker=self._looker,
             arrivals=Arrivals(self.library, config.models_folder, Engines(self.plugins.engines())),
             refresh=self.refresh,
@@ -90,6 +105,7 @@ class JanHost:
     async def open(self) -> None:
         """Read the library, and let the extras begin their background work."""
         self.config.models_folder.mkdir(parents=True, exist_ok=True)
+        self._budget = await asyncio.to_thread(self._whole_budget)
         await self.refresh()
         await self._imports.restore()
         for extra in self.plugins.extras():
@@ -98,6 +114,25 @@ class JanHost:
             except Exception as error:  # a plugin may raise anything; it costs that plugin alone
                 self.plugins.broken(extra.name, f"its extra did not start: {error!r}", REPORT_IT)
 
+    def _whole_budget(self) -> Footprint:
+        """What models may take: as configured, else the machine's share."""
+        return Footprint(
+            ram=self._budget.ram or int(total_memory() * MEMORY_SHARE),
+            device=self._budget.device or int(device_memory() * MEMORY_SHARE),
+        )
+
+    def begin(self) -> None:
+        """A server stands: go on with the last process's downloads, and start the models of its boot."""
+        self.downloads.resume_all()
+        self._booting = asyncio.create_task(self._boot())
+
+    async def _boot(self) -> None:
+        for model_id in self.config.runtime.start_at_boot:
+            try:
+                await self.start(model_id)
+            except JanHostError as error:
+                logger.error("%s could not be started at boot: %s", model_id, error)
+
     def begin_drain(self) -> None:
         """Accept no more work; what runs may end."""
         self.accepting = False
@@ -105,6 +140,8 @@ class JanHost:
     async def close(self, grace_seconds: float = 0.0) -> None:
         """End everything: extras, downloads, and models after at most `grace_seconds`."""
         self.begin_drain()
+        if self._booting is not None:
+            self._booting.cancel()
         for extra in self.plugins.extras():
             try:
                 await extra.stop()
@@ -193,7 +230,7 @@ class JanHost:
         call: Callable[[CapabilityT, RequestT], AsyncIterator[Delta]],
     ) -> AsyncIterator[Delta]:
         entry = await self._entry(request.model)
-        launch = launch_of(entry, self.plugins, self.library)
+        launch = self._launches.of(entry)
         check_reach(request, launch.engine)
         async with (
             self._lease(launch, capability) as model,
@@ -232,18 +269,30 @@ class JanHost:
             yield cast(CapabilityT, model)
 
     async def _launch(self, model_id: str | None) -> Launch:
-        return launch_of(await self._entry(model_id), self.plugins, self.library)
+        return self._launches.of(await self._entry(model_id))
 
     async def start(self, model_id: str, overrides: Mapping[str, Any] | None = None) -> ModelInfo:
-        """Start a model and wait until it is ready; `overrides` go over its settings."""
+        """Start a model and wait until it is ready.
+
+        `overrides` go over its settings until it is stopped. A model that runs with others is
+        started anew; without any, it goes on as it runs.
+        """
         self._check_accepting()
         entry = await self._entry(model_id)
-        await self.runtime.start(launch_of(entry, self.plugins, self.library, overrides), explicit=True)
+        if overrides:
+            self._launches.override(entry, overrides)
+        try:
+            await self.runtime.start(self._launches.of(entry), explicit=True)
+        except JanHostError:
+            if overrides:
+                self._launches.forget(entry.model.id)  # a request that starts it later fares better without
+            raise
         return self._info(entry)
 
     async def stop(self, model_id: str) -> ModelInfo:
         """Let the running requests end, then free the model's memory."""
         entry = await self._entry(model_id)
+        self._launches.forget(entry.model.id)
         await self.runtime.stop(entry.model.id)
         return self._info(entry)
 
@@ -265,6 +314,7 @@ class JanHost:
             if all(entry.model.id != model_id for entry in self.library.entries()):
                 return
         entry = await self._entry(model_id)
+        self._launches.forget(entry.model.id)
         await self.runtime.stop(entry.model.id)
         await asyncio.to_thread(self.library.delete, entry.model.id)
         await self.refresh()

@@ -10,7 +10,6 @@ import msgspec
 from jan_host.contract.errors import ConflictError, ForbiddenError, ImportFailedError, JanHostError
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import (
-    MEMORY_SHARE,
     Asset,
     Importer,
     ImportOptions,
@@ -24,7 +23,6 @@ from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
 from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
 from jan_host.host.estimates import Estimates
-from jan_host.host.memory import total_memory
 from jan_host.host.origins import address_in, check_origin, find_importer
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
@@ -55,6 +53,7 @@ class Imports:
         library: Library,
         downloads: Downloads,
         *,
+        memory: Callable[[], int],
         looker: Looker,
         arrivals: Arrivals,
         refresh: Callable[[], Awaitable[None]],
@@ -63,6 +62,7 @@ class Imports:
         self._plugins = plugins
         self._library = library
         self._downloads = downloads
+        self._memory = memory
         self._looker = looker
         self._arrivals = arrivals
         self._refresh = refresh
@@ -88,7 +88,7 @@ class Imports:
         options = ImportOptions(
             variant=request.variant,
             id=request.id,
-            memory=int(total_memory() * MEMORY_SHARE),
+            memory=self._memory(),
             estimate=estimates.estimate,
             look=self._looker.look if local else self._look_for_others,
             local_paths=local or self._local_paths,

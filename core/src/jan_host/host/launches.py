@@ -1,4 +1,4 @@
-"""From the library's entry of a model to what the runtime starts, and to what users see of it."""
+"""From the library's entry of a model to what the runtime starts."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -6,23 +6,19 @@ from typing import Any
 
 import msgspec
 
-from jan_host.contract.engine import CAPABILITIES, Engine
+from jan_host.contract.engine import Engine
 from jan_host.contract.errors import (
     ConflictError,
     EngineNotInstalledError,
     ModelBrokenError,
-    UnsupportedError,
     ValidationError,
 )
-from jan_host.contract.events import DownloadInfo
-from jan_host.contract.model import Model, ModelInfo, ModelStatus
-from jan_host.host.settings import masked, merged
+from jan_host.contract.model import HOST_SETTINGS, Model
+from jan_host.host.keeping import keep_alive_of
+from jan_host.host.settings import merged
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
-from jan_host.runtime import Launch, RuntimeStatus
-
-REMOTE_FORMAT = "api"
-"""The seeds' `format` of a model whose weights are somewhere else."""
+from jan_host.runtime import Launch
 
 
 def engine_of(model: Model, plugins: Plugins) -> Engine:
@@ -42,17 +38,60 @@ def engine_of(model: Model, plugins: Plugins) -> Engine:
     return engine
 
 
-def launch_of(
-    entry: Entry, plugins: Plugins, library: Library, overrides: Mapping[str, Any] | None = None
-) -> Launch:
-    """All that is needed to start a model: its settings in layers, weakest first.
+class Launches:
+    """All that is needed to start each model: its settings in layers, weakest first.
 
-    Raises:
-        ModelBrokenError: The entry can't be read as a model.
-        ConflictError: Its files are not here.
-        EngineNotInstalledError: No plugin offers its engine.
-        ValidationError: An override that the engine does not know.
+    What a start request says goes over the rest, and stays with the model until somebody stops it:
+    a model that made room for another, or crashed, comes back as it was started.
     """
+
+    def __init__(self, plugins: Plugins, library: Library) -> None:
+        self._plugins = plugins
+        self._library = library
+        self._overrides: dict[str, dict[str, Any]] = {}
+
+    def of(self, entry: Entry) -> Launch:
+        """How to start a model.
+
+        Raises:
+            ModelBrokenError: The entry can't be read as a model.
+            ConflictError: Its files are not here.
+            EngineNotInstalledError: No plugin offers its engine.
+            ValidationError: Its ``keep_alive`` is no duration.
+        """
+        _check_startable(entry)
+        engine = engine_of(entry.model, self._plugins)
+        overrides = self._overrides.get(entry.model.id) or {}
+        settings = merged(engine, self._library.engine_defaults(engine.name), entry.model.settings, overrides)
+        return Launch(
+            model=entry.model,
+            folder=entry.folder,
+            engine=engine,
+            origin=self._plugins.engine_origin(engine.name),
+            keep_alive=keep_alive_of(settings.pop("keep_alive", None)),
+            settings=settings,
+            overrides=overrides,
+        )
+
+    def override(self, entry: Entry, overrides: Mapping[str, Any]) -> None:
+        """Put settings over those of a model, in place of earlier ones.
+
+        Raises:
+            ValidationError: The engine does not know one of them, or can't use its value.
+            JanHostError: As `of`.
+        """
+        _check_startable(entry)
+        engine = engine_of(entry.model, self._plugins)
+        known = merged(engine, overrides)
+        _check_overrides(known, engine)
+        self._overrides[entry.model.id] = known
+
+    def forget(self, model_id: str) -> None:
+        """From now on the model starts with its own settings."""
+        self._overrides.pop(model_id, None)
+
+
+def _check_startable(entry: Entry) -> None:
     if entry.problem is not None:
         raise ModelBrokenError(f"The model {entry.model.id!r} can't be used: {entry.problem}", param="model")
     if entry.available:
@@ -61,22 +100,13 @@ def launch_of(
             f" {entry.model.id}",
             param="model",
         )
-    engine = engine_of(entry.model, plugins)
-    overrides = merged(engine, overrides or {})
-    if overrides:
-        _check_overrides(overrides, engine)
-    return Launch(
-        model=entry.model,
-        folder=entry.folder,
-        engine=engine,
-        origin=plugins.engine_origin(engine.name),
-        settings=merged(engine, library.engine_defaults(engine.name), entry.model.settings, overrides),
-    )
 
 
 def _check_overrides(overrides: Mapping[str, Any], engine: Engine) -> None:
+    keep_alive_of(overrides.get("keep_alive"))
+    own = {name: value for name, value in overrides.items() if name not in HOST_SETTINGS}
     known = [field.encode_name for field in msgspec.structs.fields(engine.Settings)]
-    for name in overrides:
+    for name in own:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It knows: {', '.join(known) or 'none'}."
@@ -84,65 +114,6 @@ def _check_overrides(overrides: Mapping[str, Any], engine: Engine) -> None:
                 f"The engine {engine.name!r} does not know the setting {name!r}. {hint}", param="settings"
             )
     try:
-        msgspec.convert(dict(overrides), engine.Settings, strict=False)
+        msgspec.convert(own, engine.Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ValidationError(f"These settings can't be used: {error}", param="settings") from error
-
-
-def describe(entry: Entry, *, status: RuntimeStatus, downloading: bool, plugins: Plugins) -> ModelInfo:
-    """A model as users see it."""
-    warnings = list(entry.warnings)
-    problem = entry.problem
-    engine = None
-    try:
-        engine = engine_of(entry.model, plugins)
-    except EngineNotInstalledError as error:
-        if problem is None:
-            warnings.append(error.message)
-    return _info(
-        msgspec.structs.replace(entry.model, settings=masked(entry.model.settings, engine)),
-        status=_status(entry, status, downloading),
-        status_reason=problem or status.reason,
-        capabilities=status.capabilities,
-        warnings=warnings,
-        requests=status.requests,
-    )
-
-
-def _status(entry: Entry, status: RuntimeStatus, downloading: bool) -> ModelStatus:
-    if status.status is not None:
-        return status.status
-    if downloading:
-        return ModelStatus.DOWNLOADING
-    if entry.problem is not None:
-        return ModelStatus.BROKEN
-    if entry.available:
-        return ModelStatus.AVAILABLE
-    return ModelStatus.REMOTE if entry.model.format == REMOTE_FORMAT else ModelStatus.DOWNLOADED
-
-
-def _info(model: Model, **state: Any) -> ModelInfo:
-    fields = {name: getattr(model, name) for name in Model.__struct_fields__}
-    return ModelInfo(**fields, **state)
-
-
-def describe_download(download: DownloadInfo) -> ModelInfo:
-    """A model of which only the download is known yet."""
-    return ModelInfo(
-        id=download.model,
-        name=download.model,
-        created=download.created,
-        origin=download.origin,
-        import_format=download.importer,
-        status=ModelStatus.DOWNLOADING,
-        metadata={"download": download.id},
-    )
-
-
-def unsupported(model: Model, wanted: type, capabilities: list[str]) -> UnsupportedError:
-    """The error for a model that can't do what was asked."""
-    name = next((name for name, protocol in CAPABILITIES.items() if protocol is wanted), wanted.__name__)
-    able = ", ".join(capabilities) or "nothing"
-    return UnsupportedError(
-        f"The model {model.id!r} can't {name}; it can: {able}. Choose another model.", param="model"
-    )

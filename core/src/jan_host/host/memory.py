@@ -1,10 +1,12 @@
 """How much memory this process may use at most."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+DRIVER_SECONDS = 10.0
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 
@@ -19,6 +21,16 @@ def total_memory(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
     machine = _machine_memory()
     limits = [limit for limit in _limits(cgroups, own) if limit > 0]
     return min([machine, *limits]) if machine else min(limits, default=0)
+
+
+def device_memory() -> int:
+    """The memory of all NVIDIA devices in bytes, as their driver tells; 0 where there is none."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=DRIVER_SECONDS, check=True)
+        return sum(int(line) for line in told.stdout.split()) * 1024 * 1024
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
 
 
 def _machine_memory() -> int:

@@ -20,6 +20,8 @@ class Launch:
     origin: EngineOrigin
     settings: dict[str, Any] = field(default_factory=dict)
     """All layers of settings, merged; the engine's own names."""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Which of them a start request gave."""
     keep_alive: float | None = None
     """Seconds for which it stays when idle; below zero: for ever; ``None``: as the host has it."""
 
@@ -41,6 +43,8 @@ class RuntimeStatus:
     """Resident bytes of its worker, as of the last heartbeat."""
     settings: dict[str, Any] | None = None
     """What it was started with, or is being started with."""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Which of them a start request gave."""
 
 
 class Instance(Protocol):

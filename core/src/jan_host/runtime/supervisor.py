@@ -115,6 +115,7 @@ class Supervisor:
     def status(self) -> RuntimeStatus:
         """How the model stands."""
         instance = self._instance
+        launch = self._launch if self.loaded else None
         return RuntimeStatus(
             status=self._status,
             reason=self._reason,
@@ -122,7 +123,8 @@ class Supervisor:
             requests=self._usage.active,
             pid=None if instance is None else instance.pid,
             memory=None if instance is None else instance.memory,
-            settings=self._launch.settings if self._launch is not None and self.loaded else None,
+            settings=None if launch is None else launch.settings,
+            overrides={} if launch is None else launch.overrides,
         )
 
     async def start(self, launch: Launch, *, explicit: bool = False) -> LoadedModel:
@@ -150,6 +152,7 @@ class Supervisor:
             elif self._instance is not None:
                 if not explicit or self._launch is None or self._launch.settings == launch.settings:
                     if explicit:
+                        self._launch = launch
                         self._usage.rest(self._rest_seconds())
                     return self._instance.model
                 await self.stop(self._config.stop_seconds)
