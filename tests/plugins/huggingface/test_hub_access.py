@@ -2,10 +2,14 @@
 
 import logging
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
+import huggingface_hub
 import msgspec
 import pytest
+from huggingface_hub.utils._http import default_client_factory
 from jan_host import ImportFailedError, OriginNotFoundError
 from jan_host_huggingface.settings import Settings
 
@@ -67,6 +71,36 @@ async def test_no_token_is_sent_where_the_settings_say_so(hub: Hub, monkeypatch:
     monkeypatch.setenv("HF_TOKEN", GOOD)
     await plan_of(f"{ZEPHYR}:Q2_K", settings={"token": ""})
     assert all("authorization" not in one.headers for one in hub.seen)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
+    """The credentials that each host of the internet gets; mirror.example sends all on to the hub."""
+    seen: dict[str, str | None] = {}
+
+    def answer_as_both(request: httpx2.Request) -> httpx2.Response:
+        seen[request.url.host] = request.headers.get("authorization")
+        if request.url.host == "mirror.example":
+            there = f"https://huggingface.co{request.url.raw_path.decode()}"
+            return httpx2.Response(307, headers={"Location": there})
+        return httpx2.Response(401, headers={"X-Error-Code": "RepoNotFound"})
+
+    def new_client() -> httpx2.Client:
+        return httpx2.Client(transport=httpx2.MockTransport(answer_as_both))
+
+    monkeypatch.setenv("HF_TOKEN", GOOD)
+    huggingface_hub.set_client_factory(new_client)
+    yield seen
+    huggingface_hub.set_client_factory(default_client_factory)
+
+
+@pytest.mark.parametrize(("scheme", "to_mirror"), [("https", f"Bearer {GOOD}"), ("http", None)])
+async def test_the_token_stays_with_an_encrypted_endpoint(
+    told: dict[str, str | None], scheme: str, to_mirror: str | None
+) -> None:
+    with pytest.raises(OriginNotFoundError):
+        await plan_of(ZEPHYR, settings={"endpoint": f"{scheme}://mirror.example"})
+    assert told == {"mirror.example": to_mirror, "huggingface.co": None}
 
 
 async def test_a_token_is_not_sent_unencrypted(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
