@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from jan_host import ModelBrokenError
@@ -170,6 +171,17 @@ def test_weights_are_stepped_over(tmp_path: Path) -> None:
     )
     assert (graph.opset, graph.ir_version, graph.positions) == (18, 9, 512)
     assert "LayerNormalization" in graph.operators
+
+
+def test_an_estimate_counts_weights_as_they_are_computed_with(tmp_path: Path) -> None:
+    small = write_small(tmp_path)
+    before = ENGINE.estimate(small.model, tmp_path, ENGINE.Settings()).ram
+    graph = onnx.load(tmp_path / "model.onnx")
+    eight_bits = np.zeros(10**6, np.int8)
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(eight_bits, "stored_in_8_bits"))
+    onnx.save(graph, tmp_path / "model.onnx")
+    grown = ENGINE.estimate(small.model, tmp_path, ENGINE.Settings()).ram - before
+    assert 4.9 * 10**6 < grown < 5.1 * 10**6, "four bytes of each number, and a quarter for room"
 
 
 def test_an_estimate_before_the_download_is_by_the_size_that_was_told() -> None:

@@ -67,6 +67,10 @@ class Encoder:
         self._types = whole_number(config.get("type_vocab_size")) or 2
         self.limits = _limits(self.session, layout.graph, settings)
 
+    def close(self) -> None:
+        """Give the memory back. Nothing is run any more."""
+        del self.session
+
     def run(self, texts: Sequence[Tokens]) -> Run:
         """The output for `texts`.
 

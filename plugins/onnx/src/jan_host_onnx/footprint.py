@@ -1,16 +1,22 @@
-"""How much memory a model needs: its weights, and room to compute in."""
+"""How much memory a model needs: its weights as they are computed with, and room to compute in."""
 
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from jan_host import Footprint, Model, ModelBrokenError
 
+from jan_host_onnx.graph import Graph
 from jan_host_onnx.layouts import find_layout
 
 RUNTIME_BYTES: Final = 64 * 1024**2
 """The runtime's own code and buffers, measured with a small graph."""
 _ROOM: Final = 0.25
 """Room to compute as a part of the weights: packed copies of weights and the values between layers."""
+_GROWTH: Final = {"int8": 3, "uint8": 3, "float16": 2, "bfloat16": 2}
+"""Bytes that a number grows by when it becomes one of 32 bits."""
+_DEVICE_LIBRARIES: Final = ("*providers_cuda*", "*providers_rocm*", "*providers_migraphx*", "DirectML*")
 
 
 def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
@@ -22,10 +28,37 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
         settings: An instance of the engine's ``Settings``.
     """
     weights = int(model.metadata.get("size") or 0)
+    on_device = settings.providers != ["cpu"] and _has_device()
     if folder is not None:
         try:
-            weights = find_layout(model.files(folder), folder, settings.variant).size
+            layout = find_layout(model.files(folder), folder, settings.variant)
+            weights = layout.size + (0 if on_device else _growth(layout.graph))
         except ModelBrokenError:  # what is wrong is said when the model is started
             files = [path for path in model.files(folder) if path.is_file()]
             weights = sum(path.stat().st_size for path in files) or weights
-    return Footprint(ram=int(weights * (1 + _ROOM)) + RUNTIME_BYTES if weights else 0)
+    if not weights:
+        return Footprint()
+    needed = int(weights * (1 + _ROOM))
+    return Footprint(ram=RUNTIME_BYTES + (0 if on_device else needed), device=needed if on_device else 0)
+
+
+def _growth(graph: Graph) -> int:
+    """Bytes that weights grow by on a processor, which computes in 32 bits where no operator does in less."""
+    in_few_bits = any(
+        mark in operator
+        for operator in graph.operators
+        for mark in ("Quantize", "Integer", "NBits", "QLinear")
+    )
+    return sum(
+        count * _GROWTH.get(kind, 0)
+        for kind, count in graph.weights.items()
+        if not (in_few_bits and kind.endswith("int8"))
+    )
+
+
+@cache
+def _has_device() -> bool:
+    """Whether the installed runtime was built for an accelerator, seen without loading it."""
+    spec = find_spec("onnxruntime")
+    folders = [Path(place) / "capi" for place in (spec and spec.submodule_search_locations) or ()]
+    return any(next(folder.glob(name), None) for folder in folders for name in _DEVICE_LIBRARIES)

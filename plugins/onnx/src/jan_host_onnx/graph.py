@@ -8,6 +8,7 @@ of gigabytes is read in milliseconds. Every length is held against the file's si
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,8 @@ class Graph:
     """The types of its operators, those of its branches included."""
     data_files: dict[str, int] = field(default_factory=dict)
     """Files that hold weights, as the graph names them, and how many bytes each must have."""
+    weights: dict[str, int] = field(default_factory=dict)
+    """How many numbers its weights have, by their type."""
     metadata: dict[str, str] = field(default_factory=dict)
     positions: int | None = None
     """How many positions its table has; ``None`` when it has no table by that name."""
@@ -163,8 +166,11 @@ def _read_tensor(message: Message, graph: Graph) -> str:
     name = ""
     told: dict[str, str] = {}
     dimensions: list[int] = []
+    kind = ""
     for number, value in message.fields():
-        if number == 1:
+        if number == 2 and isinstance(value, int):
+            kind = TYPE_NAMES.get(value, "")
+        elif number == 1:
             dimensions += [value] if isinstance(value, int) else value.varints()
         elif number == 8 and isinstance(value, Message):
             name = value.as_text()
@@ -173,6 +179,7 @@ def _read_tensor(message: Message, graph: Graph) -> str:
     if "location" in told:
         end = _whole(told.get("offset")) + _whole(told.get("length"))
         graph.data_files[told["location"]] = max(end, graph.data_files.get(told["location"], 0))
+    graph.weights[kind] = graph.weights.get(kind, 0) + prod(dimensions)
     if "position_embeddings.weight" in name and len(dimensions) == 2:
         graph.positions = dimensions[0]
     return name

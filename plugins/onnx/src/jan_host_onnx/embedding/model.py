@@ -98,8 +98,9 @@ class EmbeddingModel(LoadedModel):
         return self._reader.tokenizer.detokenize(tokens)
 
     async def unload(self) -> None:
-        """End the compute thread; the session goes with this object."""
+        """End the compute thread, then free the graph."""
         await self._batcher.close()
+        self._encoder.close()
 
     def _compute(self, texts: Sequence[Tokens]) -> list[Vectors]:
         vectors = pool(self._encoder.run(texts), self._output.pooling)

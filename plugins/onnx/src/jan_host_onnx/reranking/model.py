@@ -67,8 +67,9 @@ class RerankModel(LoadedModel):
         return self._reader.tokenizer.detokenize(tokens)
 
     async def unload(self) -> None:
-        """End the compute thread; the session goes with this object."""
+        """End the compute thread, then free the graph."""
         await self._batcher.close()
+        self._encoder.close()
 
     def _compute(self, pairs: Sequence[Tokens]) -> list[float]:
         return scores_of(self._encoder.run(pairs), self._score)
