@@ -1,12 +1,19 @@
 """Pull, plan and the downloads, through HTTP."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import StartServer
+from tests.api.conftest import StartServer, running_server
+from tests.hub import Hub, running_hub
+
+TALE = b"It was the best of times, it was the worst of times. " * 60_000
+FILE = "org/tale/a-tale.txt"
+STALL = 2 << 20
 
 
 @pytest.fixture
@@ -20,7 +27,7 @@ def finished(client: httpx.Client, download_id: str) -> dict[str, object]:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         info: dict[str, object] = client.get(f"/v1/downloads/{download_id}").json()
-        if info["status"] != "running":
+        if info["status"] not in ("waiting", "running"):
             return info
     raise AssertionError("the download does not end")
 
@@ -55,6 +62,63 @@ def test_cancel_and_resume(start_server: StartServer, text: Path) -> None:
             client.post(f"/v1/downloads/{done['id']}/resume"),
         ):
             assert answer.status_code in (200, 202, 409)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A hub with a file that stalls after two thirds of it."""
+    with running_hub() as running:
+        running.add("org/tale", {"a-tale.txt": TALE})
+        running.fault(FILE).stall_at = STALL
+        yield running
+
+
+def begun(client: httpx.Client, hub: Hub) -> str:
+    """The id of a download that has got all that comes before the stall."""
+    body = {"origin": hub.resolve_url("org/tale", "a-tale.txt"), "id": "tale"}
+    answer = client.post("/v1/models/pull", json=body)
+    assert answer.status_code == 202, answer.text
+    info: dict[str, Any] = answer.json()
+    deadline = time.monotonic() + 30
+    while info["received"] < STALL:
+        assert time.monotonic() < deadline, info
+        info = client.get(f"/v1/downloads/{info['id']}").json()
+    assert info["files"][0]["status"] == "running"
+    return str(info["id"])
+
+
+def noted(root: Path) -> bool:
+    return any(str(STALL) in note.read_text() for note in (root / "downloads").rglob("*.part.json"))
+
+
+def test_a_killed_host_goes_on_by_itself(start_server: StartServer, plugin_path: str, hub: Hub) -> None:
+    with start_server() as server, server.client() as client:
+        download = begun(client, hub)
+        deadline = time.monotonic() + 30
+        while not noted(server.root) and time.monotonic() < deadline:
+            time.sleep(0.05)  # a file tells of itself to nobody
+        server.process.kill()
+        server.process.wait()
+    hub.fault(FILE).stall_at = None
+    with running_server(server.root, plugin_path) as again, again.client() as client:
+        assert finished(client, download)["status"] == "done"
+        [file] = (server.root / "models" / "tale").glob("*.txt")
+        assert file.read_bytes() == TALE
+    assert [start for start, _ in hub.ranges(FILE)][-1] == STALL
+
+
+def test_cancel_keeps_or_drops(start_server: StartServer, hub: Hub) -> None:
+    with start_server() as server, server.client() as client:
+        download = begun(client, hub)
+        cancelled = client.delete(f"/v1/downloads/{download}").json()
+        assert (cancelled["status"], cancelled["received"]) == ("cancelled", STALL)
+        assert list((server.root / "downloads").rglob("*.part"))
+        dropped = client.delete(f"/v1/downloads/{download}", params={"drop": "true"}).json()
+        assert dropped["status"] == "cancelled"
+        assert list((server.root / "downloads").iterdir()) == []
+        hub.fault(FILE).stall_at = None
+        assert client.post(f"/v1/downloads/{download}/resume").status_code == 202
+        assert finished(client, download)["status"] == "done"
 
 
 def test_what_is_wrong(client: httpx.Client) -> None:
