@@ -76,8 +76,8 @@ async def _source(
     told: Configuration, origin: Origin, repository: Repository, client: Client
 ) -> tuple[Origin, Repository]:
     """Where the files lie that a model.json names: in its own repository, or in another of the same hub."""
-    if not told.urls or any(file in told.filenames for file in (one.path for one in repository.files)):
-        named = next((file.path for file in repository.files if file.path in told.filenames), None)
+    named = next((file.path for file in repository.files if file.path in told.filenames), None)
+    if named or not told.urls:
         wanted = origin.variant or origin.path or named
         return Origin(repo=origin.repo, revision=origin.revision, variant=wanted), repository
     try:
