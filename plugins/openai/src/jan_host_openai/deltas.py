@@ -35,6 +35,8 @@ class Deltas:
         self._told: Fields = {}
         """The unknown fields of the whole answer that were passed on."""
         self._untold: Fields = {}
+        self._last: Fields = {}
+        """Those of the last chunk: most servers repeat them."""
 
     def add(self, answer: Fields) -> list[Delta]:
         """What a chunk, or the whole answer, adds.
@@ -48,7 +50,9 @@ class Deltas:
         if answer.get("timings") is not None:
             self._timings = _timings(answer["timings"])
         if not _ANSWER.issuperset(answer):
-            self._note(beyond(answer, _ANSWER))
+            unknown = beyond(answer, _ANSWER)
+            if unknown != self._last:
+                self._note(unknown)
         found = []
         for place, choice in enumerate(as_list(answer.get("choices"), "choices")):
             delta = self._delta(as_object(choice, "a choice"), place)
@@ -73,6 +77,7 @@ class Deltas:
         return ends
 
     def _note(self, unknown: Fields) -> None:
+        self._last = unknown
         self._untold |= {
             name: value
             for name, value in unknown.items()
@@ -90,6 +95,9 @@ class Deltas:
         index = choice.get("index")
         if type(index) is not int:
             index = place
+        words = _only_text(choice)
+        if words is not None and index in self._open:
+            return Delta(index=index, text=words)
         delta = self._piece(choice, index)
         if choice.get("finish_reason"):
             end = self._end(choice, index)
@@ -120,7 +128,7 @@ class Deltas:
             self._read(as_object(piece, "a message"), delta)
         if not _CHOICE.issuperset(choice):
             delta.extra = _joined(delta.extra, AnswerExtra(choice=beyond(choice, _CHOICE)))
-        return delta if delta.extra or _says(delta) else None
+        return delta if delta.text or delta.extra or _says(delta) else None
 
     def _read(self, piece: Fields, delta: Delta) -> None:
         content = piece.get("content")
@@ -137,6 +145,15 @@ class Deltas:
             delta.tool_calls = self._calls.setdefault(delta.index, Calls()).read(piece["tool_calls"])
         if not _MESSAGE.issuperset(piece):
             delta.extra = AnswerExtra(message=beyond(piece, _MESSAGE))
+
+
+def _only_text(choice: Fields) -> str | None:
+    """The text of a chunk that holds nothing else, as nearly all do."""
+    piece = choice.get("delta")
+    if type(piece) is not dict or len(piece) != 1 or choice.get("finish_reason") or choice.get("logprobs"):
+        return None
+    content = piece.get("content")
+    return content if type(content) is str and content and _CHOICE.issuperset(choice) else None
 
 
 def _says(delta: Delta) -> bool:
