@@ -9,15 +9,14 @@ from urllib.parse import unquote, urlsplit
 from jan_host import (
     Asset,
     Importer,
-    ImportFailedError,
     ImportOptions,
     ImportPlan,
     Model,
     OriginNotFoundError,
     Source,
-    Variant,
     hookimpl,
 )
+from jan_host.kit import Offer, choose
 
 _ORDERS = {"words": 2, "phrases": 3, "quotes": 5}
 """The longest n-gram of each variant: the longer it is, the more the model repeats the text word by word."""
@@ -33,43 +32,52 @@ class TextFileImporter(Importer):
         return origin.lower().endswith(".txt")
 
     async def resolve(self, origin: str, options: ImportOptions) -> ImportPlan:
-        """One asset, to download or to copy, and a model.json that names the engine."""
-        variant = options.variant or "phrases"
-        if variant not in _ORDERS:
-            raise ImportFailedError(f"There is no variant {variant!r}. Choose one of {', '.join(_ORDERS)}.")
-        is_url = origin.startswith(("http://", "https://"))
-        stem = Path(unquote(urlsplit(origin).path) if is_url else origin).stem
-        filename = f"{re.sub('[^a-z0-9]+', '-', stem.lower()).strip('-') or 'text'}.ngram.txt"
-        asset = Asset(filename=filename, url=origin) if is_url else _local(filename, origin)
+        """One asset, to download or to copy, and three model.json files to choose from."""
+        asset, stem = _asset(origin)
+        offers = [
+            Offer(name=name, assets=[asset], model=self._model(origin, asset, stem, order, options))
+            for name, order in _ORDERS.items()
+        ]
+        choice = await choose(offers, options, default="phrases")
         return ImportPlan(
             origin=origin,
             importer=self.name,
-            model=Model(
-                id=options.id or filename.removesuffix(".ngram.txt"),
-                name=stem,
-                format="ngram",
-                engine="example-ngram",
-                sources=[Source(filename=filename, url=origin if is_url else "")],
-                settings={"order": _ORDERS[variant]},
-                origin=origin,
-                import_format=self.name,
-            ),
-            assets=[asset],
-            variants=[Variant(name=name, size=asset.size) for name in _ORDERS],
-            variant=variant,
-            reason=None if options.variant else "it neither babbles nor recites",
+            model=choice.offer.model,
+            assets=choice.offer.assets,
+            variants=choice.variants,
+            variant=choice.offer.name,
+            reason=choice.reason,
+            warnings=choice.warnings,
+        )
+
+    def _model(self, origin: str, asset: Asset, stem: str, order: int, options: ImportOptions) -> Model:
+        return Model(
+            id=options.id or asset.filename.removesuffix(".ngram.txt"),
+            name=stem,
+            format="ngram",
+            engine="example-ngram",
+            sources=[Source(filename=asset.filename, url=asset.url or "")],
+            settings={"order": order},
+            origin=origin,
+            import_format=self.name,
         )
 
 
-def _local(filename: str, origin: str) -> Asset:
-    path = Path(origin).expanduser().absolute()
+def _asset(origin: str) -> tuple[Asset, str]:
+    """The text, and its name without the suffix."""
+    is_url = origin.startswith(("http://", "https://"))
+    path = Path(unquote(urlsplit(origin).path) if is_url else origin)
+    filename = f"{re.sub('[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'text'}.ngram.txt"
+    if is_url:
+        return Asset(filename=filename, url=origin), path.stem
+    path = path.expanduser().absolute()
     try:
         is_file = path.is_file()
     except (OSError, ValueError):  # too long for a name, or with a zero byte in it
         is_file = False
     if not is_file:
-        raise OriginNotFoundError(f"There is no file {origin!r}. Give the path or the URL of a text.")
-    return Asset(filename=filename, path=path, size=path.stat().st_size)
+        raise OriginNotFoundError(f"There is no file {origin[:200]!r}. Give the path or the URL of a text.")
+    return Asset(filename=filename, path=path, size=path.stat().st_size), path.stem
 
 
 @hookimpl
