@@ -12,6 +12,7 @@ from jan_host import ModelBrokenError
 from jan_host_onnx.engine import OnnxEngine
 from jan_host_onnx.graph import read_graph
 
+from tests.plugins.onnx.decoder.writer import GraphWriter
 from tests.plugins.onnx.encoders.folders import model_of, write_small
 
 ENGINE = OnnxEngine()
@@ -182,6 +183,23 @@ def test_an_estimate_counts_weights_as_they_are_computed_with(tmp_path: Path) ->
     onnx.save(graph, tmp_path / "model.onnx")
     grown = ENGINE.estimate(small.model, tmp_path, ENGINE.Settings()).ram - before
     assert 4.9 * 10**6 < grown < 5.1 * 10**6, "four bytes of each number, and a quarter for room"
+
+
+def test_an_estimate_counts_the_cache_of_a_decoder(tmp_path: Path) -> None:
+    write_small(tmp_path)
+    graph = GraphWriter("float32")
+    graph.input("input_ids", onnx.TensorProto.INT64, ["batch", "sequence"])
+    past = graph.input("past_key_values.0.key", onnx.TensorProto.FLOAT16, ["batch", 2, "past", 4])
+    graph.add("Identity", past, to="present.0.key")
+    graph.output("logits", onnx.TensorProto.FLOAT, ["batch", "sequence", 9])
+    graph.save(tmp_path / "model.onnx")
+    (found,) = ENGINE.inspect(_files(tmp_path))
+    assert found.metadata["capabilities"] == ["chat", "complete", "tokenize"]
+    one, many = (
+        ENGINE.estimate(found, tmp_path, ENGINE.Settings(ctx_len=100, n_parallel=count)).ram
+        for count in (1, 5)
+    )
+    assert many - one == 4 * 100 * 2 * 4 * 2
 
 
 def test_an_estimate_before_the_download_is_by_the_size_that_was_told() -> None:

@@ -2,13 +2,14 @@
 
 from functools import cache
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 from jan_host import Footprint, Model, ModelBrokenError
 
 from jan_host_onnx.graph import Graph
-from jan_host_onnx.layouts import find_layout
+from jan_host_onnx.layouts import Layout, find_layout
 
 RUNTIME_BYTES: Final = 64 * 1024**2
 """The runtime's own code and buffers, measured with a small graph."""
@@ -16,6 +17,8 @@ _ROOM: Final = 0.25
 """Room to compute as a part of the weights: packed copies of weights and the values between layers."""
 _GROWTH: Final = {"int8": 3, "uint8": 3, "float16": 2, "bfloat16": 2}
 """Bytes that a number grows by when it becomes one of 32 bits."""
+_BYTES: Final = {"float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
+_CONTEXT: Final = 4096
 _DEVICE_LIBRARIES: Final = ("*providers_cuda*", "*providers_rocm*", "*providers_migraphx*", "DirectML*")
 
 
@@ -29,17 +32,35 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
     """
     weights = int(model.metadata.get("size") or 0)
     on_device = settings.providers != ["cpu"] and _has_device()
+    cache_size = 0
     if folder is not None:
         try:
             layout = find_layout(model.files(folder), folder, settings.variant)
             weights = layout.size + (0 if on_device else _growth(layout.graph))
+            cache_size = _cache_bytes(layout, settings)
         except ModelBrokenError:  # what is wrong is said when the model is started
             files = [path for path in model.files(folder) if path.is_file()]
             weights = sum(path.stat().st_size for path in files) or weights
     if not weights:
         return Footprint()
-    needed = int(weights * (1 + _ROOM))
+    needed = int(weights * (1 + _ROOM)) + cache_size
     return Footprint(ram=RUNTIME_BYTES + (0 if on_device else needed), device=needed if on_device else 0)
+
+
+def _cache_bytes(layout: Layout, settings: Any) -> int:
+    """The KV cache of a decoder's sequences at full length.
+
+    Caches grow with use, so that one sequence is counted where `n_parallel` is not set.
+    """
+    if layout.kind != "decoder":
+        return 0
+    one_token = sum(
+        prod(size for size in value.shape[1:] if isinstance(size, int)) * _BYTES.get(value.type, 4)
+        for value in layout.graph.inputs
+        if value.name.startswith("past") and len(value.shape) == 4
+    )
+    context = settings.ctx_len or min(_CONTEXT, layout.max_length or _CONTEXT)
+    return one_token * int(context) * int(settings.n_parallel or 1)
 
 
 def _growth(graph: Graph) -> int:
