@@ -137,7 +137,8 @@ def _native_chances(
     view["id"], view["logit"], view["p"] = np.arange(len(scores)), scores, 0
     array = lib.llama_token_data_array(data=data, size=len(scores), selected=-1, sorted=False)
     lib.llama_sampler_apply(chain, array)
-    left = [(array.data[i].id, array.data[i].logit) for i in range(array.size)]
+    data_left: Any = array.data
+    left = [(int(data_left[i].id), float(data_left[i].logit)) for i in range(array.size)]
     lib.llama_sampler_free(chain)
     logits = np.array([logit for _, logit in left], np.float64)
     chances = np.exp(logits - logits.max())
