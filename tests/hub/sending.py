@@ -108,8 +108,13 @@ class Sending(BaseHTTPRequestHandler):
             if fault.stall_at is not None and self.entry.sent >= fault.stall_at and not fault.gate.is_set():
                 fault.stalled.set()
                 fault.gate.wait(120)
-            self.wfile.write(piece)
+            # Counted first: a client that has the last byte finds it counted.
             self.entry.sent += len(piece)
+            try:
+                self.wfile.write(piece)
+            except OSError:
+                self.entry.sent -= len(piece)
+                raise
             self.tell()
             if fault.bytes_per_second:
                 time.sleep(len(piece) / fault.bytes_per_second)
