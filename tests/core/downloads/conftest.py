@@ -13,8 +13,7 @@ from jan_host.contract.importer import Asset, ImportPlan
 from jan_host.contract.model import Model
 from jan_host.downloads import Downloads
 from jan_host.downloads.downloads import MakeManners
-from jan_host.downloads.fetch import Manners
-from jan_host.downloads.manners import make_manners
+from jan_host.downloads.manners import Manners, make_manners
 from jan_host.downloads.retries import Retries
 
 from tests.core.downloads.server import FileServer, file_server

@@ -12,7 +12,7 @@ import pytest
 from jan_host import Asset, ImportFailedError, ImportPlan
 from jan_host.config import DownloadsConfig
 from jan_host.contract.errors import ChecksumMismatchError, DownloadError
-from jan_host.downloads.fetch import Manners
+from jan_host.downloads.manners import Manners
 from jan_host.downloads.retries import Retries
 
 from tests.core.downloads.conftest import Bench, plan_of, quick_manners, sha256

@@ -13,7 +13,7 @@ from jan_host import Asset, DownloadError
 from jan_host.config import DownloadsConfig
 from jan_host.downloads import addresses, shown, transport
 from jan_host.downloads.dialing import Dialer, connect_socket
-from jan_host.downloads.fetch import Manners
+from jan_host.downloads.manners import Manners
 from jan_host.downloads.proxies import Proxies
 from jan_host.downloads.reach import Reach
 

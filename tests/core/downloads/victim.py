@@ -18,8 +18,7 @@ import msgspec
 from jan_host import ImportPlan
 from jan_host.config import DownloadsConfig
 from jan_host.downloads import Downloads
-from jan_host.downloads.fetch import Manners
-from jan_host.downloads.manners import make_manners
+from jan_host.downloads.manners import Manners, make_manners
 
 
 def busy_manners(config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:

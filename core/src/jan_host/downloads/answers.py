@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from jan_host.contract.errors import DownloadError, OriginNotFoundError
 from jan_host.downloads.connection import Answer
+from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.retries import ChangedError, TransientError, retry_after
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -14,6 +15,14 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 class WrongSizeError(DownloadError):
     """The file has another size than the plan promised: nothing of it is kept."""
+
+
+def wrong_size(parcel: Parcel, what: str) -> WrongSizeError:
+    """The error of a server that sends `what` in place of the bytes that were promised."""
+    return WrongSizeError(
+        f"{parcel.label} should have {parcel.size} bytes, and the server sends {what}: refused."
+        " The file has changed at its origin; plan the pull again."
+    )
 
 
 def check_status(answer: Answer, label: str) -> None:

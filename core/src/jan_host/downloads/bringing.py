@@ -11,13 +11,15 @@ from jan_host.contract.errors import DownloadError
 from jan_host.downloads.archive import extract
 from jan_host.downloads.copying import hash_file
 from jan_host.downloads.disk import ensure_space
-from jan_host.downloads.fetch import BLOCK_BYTES, Fetch, Manners
+from jan_host.downloads.fetch import Fetch
 from jan_host.downloads.folder import DownloadFolder
 from jan_host.downloads.headers import reveal
 from jan_host.downloads.ledger import Segment
+from jan_host.downloads.manners import Manners
 from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.partial import PartialFile, compare
 from jan_host.downloads.progress import Progress
+from jan_host.downloads.receiving import BLOCK_BYTES
 from jan_host.downloads.saving import sync_folder
 from jan_host.downloads.transport import Source
 

@@ -9,8 +9,8 @@ from jan_host.contract.errors import ConflictError, DownloadError, JanHostError
 from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.bringing import Bringer
 from jan_host.downloads.disk import ensure_space
-from jan_host.downloads.fetch import Manners
 from jan_host.downloads.folder import DownloadFolder
+from jan_host.downloads.manners import Manners
 from jan_host.downloads.parcels import Parcel, parcels_of
 from jan_host.downloads.placing import bring_near, displace, place
 from jan_host.downloads.progress import Progress, Publish

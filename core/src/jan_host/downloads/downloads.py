@@ -12,9 +12,8 @@ from jan_host.contract.errors import ConflictError, DownloadNotFoundError, JanHo
 from jan_host.contract.events import DownloadInfo, Event
 from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.download import Download, Finish, Tools
-from jan_host.downloads.fetch import Manners
 from jan_host.downloads.folder import DownloadFolder
-from jan_host.downloads.manners import make_manners
+from jan_host.downloads.manners import Manners, make_manners
 from jan_host.downloads.parcels import id_of
 from jan_host.downloads.records import Record, read_record
 

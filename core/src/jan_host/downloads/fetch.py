@@ -4,22 +4,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from jan_host.contract.errors import DownloadError
 from jan_host.downloads import answers
 from jan_host.downloads.connection import Answer
-from jan_host.downloads.dialing import Dialer
-from jan_host.downloads.gate import Gate
 from jan_host.downloads.ledger import ENDLESS, Segment
+from jan_host.downloads.manners import Manners
 from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.partial import PartialFile
-from jan_host.downloads.retries import ChangedError, Failures, Retries, TransientError
+from jan_host.downloads.receiving import receive
+from jan_host.downloads.retries import ChangedError, Failures, TransientError
 from jan_host.downloads.threads import ResultT, in_thread
-from jan_host.downloads.throttle import Throttle
 from jan_host.downloads.transport import Source
 
-BLOCK_BYTES = 1 << 20
 MOST_RESTARTS = 3
 SEGMENT_SECONDS = 3.0
 """A segment is as long as a connection needs so many seconds for, so that asking costs little;"""
@@ -27,24 +24,6 @@ LONGEST_SEGMENT = 8
 """and so many times the shortest at most: the hash follows the front, and must not fall far behind."""
 FAST_BYTES_PER_SECOND = 150_000_000
 """A connection that is faster than this is not what holds a transfer up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How transfers behave, and what they share."""
-
-    dialer: Dialer
-    gate: Gate
-    throttle: Throttle = field(default_factory=Throttle)
-    retries: Retries = field(default_factory=Retries)
-    connections_per_file: int = 4
-    widen_seconds: float = 1.0
-    """After so long a file gets one more connection, and again after as long."""
-    segment_bytes: int = 8 << 20
-    """The shortest segment of a file that is fetched over several connections."""
-    save_bytes: int = 64 << 20
-    save_seconds: float = 2.0
-    """At most so much, or what came in so long, is fetched again after a crash."""
 
 
 class Fetch:
@@ -157,7 +136,10 @@ class Fetch:
                 answer = await self._source.open(self._range(segment))
                 try:
                     self._check(answer, segment)
-                    await self._in_thread(lambda: self._receive(answer, segment), answer.connection.stop)
+                    await self._in_thread(
+                        lambda: receive(answer, segment, self._partial, self._manners.throttle),
+                        answer.connection.stop,
+                    )
                 finally:
                     self._source.done(answer)
         finally:
@@ -196,43 +178,11 @@ class Fetch:
         if total is None or total == self._ledger.size:
             return
         if self._parcel.size is not None:
-            self._refuse_size(f"{total} bytes")
+            raise answers.wrong_size(self._parcel, f"{total} bytes")
         if self._ledger.size is not None and self._ledger.received:
             raise ChangedError
         self._ledger.end_at(total)
         self._check_space(total)
-
-    def _receive(self, answer: Answer, segment: Segment) -> None:
-        """Write the body as it comes. Runs in a thread."""
-        throttle = self._manners.throttle
-        buffer = memoryview(bytearray(BLOCK_BYTES))
-        with self._partial.writer(segment.position) as file:
-            while room := self._ledger.room(segment):
-                count = answer.read_into(buffer[: min(throttle.block(BLOCK_BYTES), room)])
-                if not count:
-                    return self._ended(answer, segment)
-                self._partial.append(file, segment, buffer[:count])
-                if pause := throttle.wait(count):
-                    answer.connection.stopped.wait(pause)
-        if answer.length is None and segment.position == self._ledger.size:
-            with contextlib.suppress(TransientError):  # all is here; how the connection ends is no matter
-                if answer.read_into(buffer[:1]):
-                    self._refuse_size("more")
-        return None
-
-    def _ended(self, answer: Answer, segment: Segment) -> None:
-        """The body ended before the segment did."""
-        if self._ledger.size is None and not answer.connection.stopped.is_set():
-            self._ledger.end_at(segment.position)
-        elif answer.length is None or segment.position == segment.start:
-            where = f"{segment.position} of {self._ledger.size} bytes"
-            raise TransientError(f"the connection ended after {where}")
-
-    def _refuse_size(self, what: str) -> None:
-        raise answers.WrongSizeError(
-            f"{self._parcel.label} should have {self._parcel.size} bytes, and the server sends {what}:"
-            " refused. The file has changed at its origin; plan the pull again."
-        )
 
     async def _widen(self, group: asyncio.TaskGroup) -> None:
         """Add connections, as long as there is enough left for them."""

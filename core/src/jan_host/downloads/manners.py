@@ -1,11 +1,11 @@
-"""From the settings to what transfers share."""
+"""How transfers behave and what they share, and how that comes from the settings."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from jan_host.config import DownloadsConfig
 from jan_host.downloads.dialing import Dialer
-from jan_host.downloads.fetch import Manners
 from jan_host.downloads.gate import Gate
 from jan_host.downloads.proxies import Proxies
 from jan_host.downloads.reach import Reach
@@ -14,6 +14,24 @@ from jan_host.downloads.throttle import Throttle
 
 _OTHER_THREADS = 8
 """For notes and hashes, beside one for each connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How transfers behave, and what they share."""
+
+    dialer: Dialer
+    gate: Gate
+    throttle: Throttle = field(default_factory=Throttle)
+    retries: Retries = field(default_factory=Retries)
+    connections_per_file: int = 4
+    widen_seconds: float = 1.0
+    """After so long a file gets one more connection, and again after as long."""
+    segment_bytes: int = 8 << 20
+    """The shortest segment of a file that is fetched over several connections."""
+    save_bytes: int = 64 << 20
+    save_seconds: float = 2.0
+    """At most so much, or what came in so long, is fetched again after a crash."""
 
 
 def make_manners(config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:

@@ -38,7 +38,7 @@ class PartialFile:
 
     def __init__(self, path: Path, parcel: Parcel, least: int) -> None:
         self.path = path
-        self._parcel = parcel
+        self.parcel = parcel
         self._state_path = path.with_name(path.name + ".json")
         self._saving = threading.Lock()
         path.touch()
@@ -84,7 +84,7 @@ class PartialFile:
     def restart(self) -> None:
         """Forget everything, on disk too; the next byte is the first. Nobody writes meanwhile."""
         with self._saving:
-            self.ledger.forget(self._parcel.size)
+            self.ledger.forget(self.parcel.size)
             if self._digest is not None:
                 self._digest.restart()
             self._state_path.unlink(missing_ok=True)  # before the bytes that it speaks of
@@ -105,9 +105,7 @@ class PartialFile:
         if self._digest is None:
             return
         try:
-            compare(
-                self._digest.hexdigest(), self._parcel.sha256 or self._parcel.git_sha1, self._parcel.label
-            )
+            compare(self._digest.hexdigest(), self.parcel.sha256 or self.parcel.git_sha1, self.parcel.label)
         except ChecksumMismatchError:
             self.delete()
             raise
@@ -126,7 +124,7 @@ class PartialFile:
         """What an earlier run noted, as far as it can be true."""
         with contextlib.suppress(OSError, msgspec.DecodeError):
             state = msgspec.json.decode(self._state_path.read_bytes(), type=_State)
-            end = min(self.path.stat().st_size, self._parcel.size or state.size or 1 << 62)
+            end = min(self.path.stat().st_size, self.parcel.size or state.size or 1 << 62)
             if all(0 <= start < stop <= end for start, stop in state.spans):
                 return state
         return _State()
