@@ -23,7 +23,7 @@ from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
 from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
 from jan_host.host.estimates import Estimates
-from jan_host.host.origins import address_in, check_origin, find_importer
+from jan_host.host.origins import GENERAL, address_in, check_origin, find_importer
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 
@@ -220,12 +220,12 @@ class Imports:
         self._arrivals.home_of(model.id)
         engine = model.engine or self._engine_name(model)
         warnings = list(plan.warnings)
-        if not engine:
-            warnings.append(
-                f"No installed engine runs {model.format!r} models; install one to start it."
-                if model.format
-                else "What kind of model this is will be seen when it is here."
-            )
+        if not engine and plan.importer in GENERAL:
+            # Their format is a file's suffix, which may say nothing; engines look into what has come.
+            model = msgspec.structs.replace(model, format="")
+            warnings.append("What kind of model this is will be seen when it is here.")
+        elif not engine:
+            warnings.append(f"No installed engine runs {model.format!r} models; install one to start it.")
         return msgspec.structs.replace(
             plan, model=msgspec.structs.replace(model, engine=engine), warnings=warnings
         )
