@@ -227,6 +227,8 @@ def _without_engine(model: Model) -> str:
 
 def linked_files(entry: Entry) -> list[Path]:
     """The files that the model uses in place, outside its folder."""
+    if not any(source.url.startswith("file:") for source in entry.model.sources):
+        return []
     try:
         files = entry.model.files(entry.folder)
     except ModelBrokenError:

@@ -113,6 +113,14 @@ def complete_engine(model: Model, engines: Engines) -> None:
         model.engine = runner.name if runner else ""
 
 
+def find_notices(model: Model, engines: Engines) -> list[Notice]:
+    """What would be told of a model.json in canonical form."""
+    raw = msgspec.to_builtins(model)
+    again, notices = read_model(raw, Defaults(id=model.id, name=model.name, created=model.created), engines)
+    check_settings(again, engines, notices)
+    return notices
+
+
 def check_settings(model: Model, engines: Engines, notices: list[Notice]) -> None:
     """Give the settings the types that the model's engine declares, and tell which it does not know."""
     engine = engines.get(model.engine)

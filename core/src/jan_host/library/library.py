@@ -13,6 +13,8 @@ from jan_host.library.delete import delete_entry
 from jan_host.library.documents import MODEL_FILE
 from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry
+from jan_host.library.fields import Notice
+from jan_host.library.generations import find_notices
 from jan_host.library.ids import check_id, path_for
 from jan_host.library.layers import EngineDefaults
 from jan_host.library.migration import Migration, plan
@@ -147,6 +149,22 @@ class Library:
         """
         return plan(entry, self._engines)
 
+    def notices(self, model: Model) -> list[Notice]:
+        """What could not be used, or may have no effect, if this were a model's model.json."""
+        return find_notices(model, self._engines)
+
+    def check_owned(self, entry: Entry) -> None:
+        """Whether a model may be written to.
+
+        Raises:
+            ConflictError: It lies in a folder that is used in place.
+        """
+        if not entry.owned:
+            raise ConflictError(
+                f"The model {entry.model.id} lies in {entry.folder}, which is used in place and never"
+                " written to. Import it to change it."
+            )
+
     def engine_defaults(self, engine_name: str) -> dict[str, Any]:
         """The base settings of an engine: ``engines/<engine>/engine.json``, empty without one.
 
@@ -158,11 +176,7 @@ class Library:
     def _file_for(self, model_id: str, folder: Path | None) -> Path:
         entry = self._by_id.get(model_id)
         if entry and (folder is None or folder == entry.folder):
-            if not entry.owned:
-                raise ConflictError(
-                    f"The model {model_id} lies in {entry.folder}, which is used in place and never"
-                    " written to. Import it to change it."
-                )
+            self.check_owned(entry)
             if entry.file:
                 return entry.file
         folder = folder or (entry.folder if entry else self.folder_for(model_id))

@@ -32,9 +32,9 @@ def _read_source(item: Any, where: str) -> Source | None:
     if not isinstance(item, dict):
         raise ModelBrokenError(f"{where} should be an object with filename and url.", param=where)
     filename, url = (_read_text(item, key, where) for key in ("filename", "url"))
-    last = _last_part(url, where)
     if not filename and not url:
         return None
+    last = _last_part(url, where) if url else ""
     return Source(filename=filename or last, url=url)
 
 
