@@ -136,7 +136,14 @@ async def test_an_operator_may_let_others_name_files(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1:{port}/x.bin", "http://localhost:{port}/x.bin", "http://[::ffff:127.0.0.1]:{port}/x"],
+    [
+        "http://127.0.0.1:{port}/x.bin",
+        "http://localhost:{port}/x.bin",
+        "http://[::ffff:127.0.0.1]:{port}/x",
+        "openai:http://127.0.0.1:{port}/v1",
+        "openai:127.0.0.1:{port}/v1",
+        "openai:localhost:{port}",
+    ],
 )
 async def test_the_network_is_for_users_of_this_machine(hub: Hub, host: JanHost, address: str) -> None:
     origin = address.format(port=hub.url.rpartition(":")[2])

@@ -24,14 +24,12 @@ from jan_host.host.arrivals import Arrivals
 from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
 from jan_host.host.estimates import Estimates
 from jan_host.host.origins import GENERAL, address_in, check_origin, find_importer
+from jan_host.host.recent import RecentPlans
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 
 UNDER_WAY = frozenset({"waiting", "running"})
 """The statuses of downloads that will bring their model by themselves."""
-
-RECENT_SECONDS = 60.0
-MOST_RECENT = 16
 
 
 class Imports:
@@ -233,29 +231,6 @@ class Imports:
     def _engine_name(self, model: Model) -> str:
         engine = self._plugins.engine_for_format(model.format)
         return engine.name if engine else ""
-
-
-class RecentPlans:
-    """What was shown a moment ago: a pull that follows does just that, and asks nobody again."""
-
-    def __init__(self) -> None:
-        self._plans: dict[bytes, tuple[float, ImportPlan]] = {}
-
-    def keep(self, request: PullRequest, local: bool, plan: ImportPlan) -> ImportPlan:
-        """Remember a plan, and return it."""
-        now = time.monotonic()
-        kept = [item for item in self._plans.items() if now - item[1][0] < RECENT_SECONDS]
-        self._plans = dict(kept[-MOST_RECENT:]) | {_key(request, local): (now, plan)}
-        return plan
-
-    def take(self, request: PullRequest, local: bool) -> ImportPlan | None:
-        """The plan of this very request, if it is recent; the next pull asks anew."""
-        made, plan = self._plans.pop(_key(request, local), (0.0, None))
-        return plan if time.monotonic() - made < RECENT_SECONDS else None
-
-
-def _key(request: PullRequest, local: bool) -> bytes:
-    return msgspec.msgpack.encode((request, local))
 
 
 def public(plan: ImportPlan) -> ImportPlan:
