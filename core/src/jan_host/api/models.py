@@ -1,10 +1,10 @@
-"""``/v1/models``: list, look up, start, stop, delete, pull."""
+"""``/v1/models``: list, look up, change, start, stop, delete, pull."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
-from litestar import Request, delete, get, post, put
+from litestar import Request, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -16,7 +16,7 @@ from jan_host.contract.errors import EngineNotInstalledError, InvalidRequestErro
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo, ModelStatus
-from jan_host.host import JanHost
+from jan_host.host import JanHost, ModelPatch
 
 AnyRequest = Request[Any, Any, Any]
 ModelFilter = Literal["all", "running", "downloaded", "downloading"]
@@ -85,7 +85,12 @@ def _reading(host: JanHost) -> list[HTTPRouteHandler]:
         await host.delete(name, cancel=cancel)
         return DeletedModel(id=name)
 
-    return [list_models, retrieve_model, delete_model]
+    @patch("/models/{model_id:str}", **operation("update_model", "Change a model", "Models"))
+    async def update_model(model_id: FromPath[str], data: JSONBody[ModelPatch]) -> ModelInfo:
+        """Changes fields of its model.json. New settings are in force when it is started the next time."""
+        return await host.change(id_in(model_id), data)
+
+    return [list_models, retrieve_model, update_model, delete_model]
 
 
 def _running(host: JanHost) -> list[HTTPRouteHandler]:

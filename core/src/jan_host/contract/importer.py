@@ -36,7 +36,7 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     Checked where there is no `sha256`."""
     member: str | None = None
     headers: dict[str, str] = {}
-    """HTTP headers. A secret is written as ``env:NAME`` and read when the request is made."""
+    """HTTP headers. A secret is written as ``env:NAME`` or ``file:PATH``, and read for each request."""
 
 
 def fetch_size(assets: Sequence[Asset]) -> int | None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from jan_host.contract.model import ModelInfo
 from jan_host.downloads import Downloads
 from jan_host.host.describing import describe, describe_download
+from jan_host.host.launches import Launches
 from jan_host.library import Entry, Library
 from jan_host.plugins import Plugins
 from jan_host.runtime import Runtime, RuntimeStatus
@@ -29,13 +30,22 @@ class Catalog:
         runtime: What is in memory.
         downloads: What is on its way.
         plugins: Who knows which settings are secrets.
+        launches: How each model would start now.
     """
 
-    def __init__(self, library: Library, runtime: Runtime, downloads: Downloads, plugins: Plugins) -> None:
+    def __init__(
+        self,
+        library: Library,
+        runtime: Runtime,
+        downloads: Downloads,
+        plugins: Plugins,
+        launches: Launches,
+    ) -> None:
         self._library = library
         self._runtime = runtime
         self._downloads = downloads
         self._plugins = plugins
+        self._launches = launches
         self._resting = _Resting((), (), {})
 
     def prepare(self) -> None:
@@ -47,7 +57,7 @@ class Catalog:
         known = dict(
             zip(map(id, before.entries), before.infos, strict=True)
         )  # `before` keeps the entries alive
-        infos = [known.get(id(entry)) or self._describe(entry, AT_REST) for entry in entries]
+        infos = [known.get(id(entry)) or self.describe(entry, AT_REST) for entry in entries]
         places = {entry.model.id: place for place, entry in enumerate(entries)}
         self._resting = _Resting(entries, infos, places)
 
@@ -66,9 +76,13 @@ class Catalog:
         for model_id in busy.intersection(places):
             place = places[model_id]
             status = self._runtime.status(model_id)
-            shown[place] = self._describe(entries[place], status, downloading=model_id in coming)
+            shown[place] = self.describe(entries[place], status, downloading=model_id in coming)
         new = [describe_download(coming[model_id]) for model_id in coming.keys() - places.keys()]
         return sorted([*shown, *new], key=lambda info: info.id) if new else shown
 
-    def _describe(self, entry: Entry, status: RuntimeStatus, *, downloading: bool = False) -> ModelInfo:
-        return describe(entry, status=status, downloading=downloading, plugins=self._plugins)
+    def describe(self, entry: Entry, status: RuntimeStatus, *, downloading: bool = False) -> ModelInfo:
+        """One model."""
+        info = describe(entry, status=status, downloading=downloading, plugins=self._plugins)
+        if status.settings is not None and not self._launches.is_current(entry, status.settings):
+            info.warnings.append("Its settings were changed since it was started: stop it to use them.")
+        return info

@@ -37,9 +37,10 @@ from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
 from jan_host.host.bus import EventBus
 from jan_host.host.catalog import Catalog
+from jan_host.host.changes import ModelPatch, change
 from jan_host.host.closing import Closing
 from jan_host.host.defaults import with_defaults
-from jan_host.host.describing import describe, describe_download, unsupported
+from jan_host.host.describing import describe_download, unsupported
 from jan_host.host.imports import Imports, public
 from jan_host.host.launches import Launches
 from jan_host.host.looks import Looks
@@ -99,7 +100,7 @@ class JanHost:
             refresh=self.refresh,
             local_paths=config.downloads.local_paths,
         )
-        self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins)
+        self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins, self._launches)
         self._looks = Looks(self._refresh, lambda: len(self.library.entries()))
 
     async def open(self) -> None:
@@ -200,11 +201,10 @@ class JanHost:
             return describe_download(download)
 
     def _info(self, entry: Entry) -> ModelInfo:
-        return describe(
+        return self._catalog.describe(
             entry,
-            status=self.runtime.status(entry.model.id),
+            self.runtime.status(entry.model.id),
             downloading=self._imports.running(entry.model.id) is not None,
-            plugins=self.plugins,
         )
 
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
@@ -291,10 +291,23 @@ class JanHost:
 
     async def stop(self, model_id: str) -> ModelInfo:
         """Let the running requests end, then free the model's memory."""
-        entry = await self._entry(model_id)
+        entry = await self._entry(model_id, bring=False)
         self._launches.forget(entry.model.id)
         await self.runtime.stop(entry.model.id)
         return self._info(entry)
+
+    async def change(self, model_id: str, patch: ModelPatch) -> ModelInfo:
+        """Change fields of a model's model.json; a running model keeps its settings until it is stopped.
+
+        Raises:
+            ModelNotFoundError: There is none with that id.
+            ConflictError: It is being downloaded, or lies where jan-host does not write.
+            ValidationError: A value can't be used.
+        """
+        entry = await self._entry(model_id, bring=False)
+        await asyncio.to_thread(change, self.library, entry, patch)
+        await self.refresh()
+        return self.model(entry.model.id)
 
     async def delete(self, model_id: str, *, cancel: bool = False) -> None:
         """Stop a model and remove what the host owns of it.
@@ -313,7 +326,7 @@ class JanHost:
             await self.refresh()
             if all(entry.model.id != model_id for entry in self.library.entries()):
                 return
-        entry = await self._entry(model_id)
+        entry = await self._entry(model_id, bring=False)
         self._launches.forget(entry.model.id)
         await self.runtime.stop(entry.model.id)
         await asyncio.to_thread(self.library.delete, entry.model.id)
@@ -354,12 +367,12 @@ class JanHost:
         if not self.accepting:
             raise UnavailableError("The host is shutting down. Try again when it is back.", retry_after=5)
 
-    async def _entry(self, model_id: str | None) -> Entry:
+    async def _entry(self, model_id: str | None, *, bring: bool = True) -> Entry:
         """The library's entry for a request, fit to be started."""
         # The seeds write some ids with a slash in front, which is no part of the id.
         named = None if model_id is None else model_id.lstrip("/")
         entry = await self._only_entry() if named is None else await self._named_entry(named)
-        if self.config.downloads.on_start and entry.available:
+        if bring and self.config.downloads.on_start and entry.available:
             self._check_accepting()
             await self._imports.bring(entry.model.id)
             entry = self.library.get(entry.model.id)

@@ -10,6 +10,7 @@ from jan_host.contract.engine import Engine
 from jan_host.contract.errors import (
     ConflictError,
     EngineNotInstalledError,
+    JanHostError,
     ModelBrokenError,
     ValidationError,
 )
@@ -72,6 +73,13 @@ class Launches:
             settings=settings,
             overrides=overrides,
         )
+
+    def is_current(self, entry: Entry, settings: Mapping[str, Any]) -> bool:
+        """Whether a model that was started with `settings` would be started so again."""
+        try:
+            return self.of(entry).settings == settings
+        except JanHostError:  # it can't be started as it lies there now, which its status tells
+            return True
 
     def override(self, entry: Entry, overrides: Mapping[str, Any]) -> None:
         """Put settings over those of a model, in place of earlier ones.
