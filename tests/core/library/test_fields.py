@@ -63,7 +63,8 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("settings", "vision G3", '{"vision_model": true, "mmproj": "m.gguf"}',
      {"vision_model": True, "mmproj": "m.gguf"}),
     ("parameters", "G1", G1_OPTIONS, OPTIONS),
-    ("parameters", "G2", '"model_parameters": {"temperature": 0.7, "max_tokens": 9, "stream": true}', OPTIONS),
+    ("parameters", "G2", '"model_parameters": {"temperature": 0.7, "max_tokens": 9, "stream": true}',
+     OPTIONS),
     ("parameters", "G3", '{"parameters": {"temperature": 0.7, "max_tokens": 9, "stream": true}}', OPTIONS),
     ("parameters", "G3 in settings", '{"settings": {"temperature": 0.1, "max_tokens": 9, "stream": true},'
      ' "parameters": {"temperature": 0.7}}', OPTIONS),
