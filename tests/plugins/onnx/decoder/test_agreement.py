@@ -13,9 +13,10 @@ from tests.plugins.onnx.decoder.talking import collect, completion
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROUNDING = 0.4
-"""Of a logit. llama.cpp multiplies 4-bit weights by activations of 8 bits, ONNX Runtime here all in 32. Over the
-first 16 tokens of these prompts, log probabilities of the three best tokens differed by 0.08 on the mean, 0.38 at
-the 99th percentile and 0.65 at most; where the two chose differently, llama.cpp's lead was 0.17 at most."""
+"""Of a logit. llama.cpp multiplies 4-bit weights by activations of 8 bits, ONNX Runtime here all in 32.
+Over the first 16 tokens of these prompts, log probabilities of the three best tokens differed by 0.08 on the
+mean, 0.38 at the 99th percentile and 0.65 at most; where the two chose differently, llama.cpp's lead was 0.17
+at most."""
 
 QUESTIONS = (
     "What is the capital of France?",
