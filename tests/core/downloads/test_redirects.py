@@ -16,6 +16,7 @@ from jan_host.downloads.dialing import Dialer, connect_socket
 from jan_host.downloads.manners import Manners
 from jan_host.downloads.proxies import Proxies
 from jan_host.downloads.reach import Reach
+from msgspec import structs
 
 from tests.core.downloads.conftest import Bench, plan_of, quick_manners, sha256
 from tests.core.downloads.server import FileServer, Resource
@@ -231,6 +232,39 @@ async def test_a_private_server_may_lead_to_another(
     assert internet.dialled == ["10.0.0.1", "10.0.0.2"]
 
 
+async def test_a_host_that_the_operator_named_may_be_inside(
+    internet: Internet, bench: Bench, server: FileServer
+) -> None:
+    internet.names["mirror.example"] = ["10.0.0.1"]
+    server.add("/a", location="http://mirror.example/b")
+    server.add("/b", BODY)
+    await bench.bring(plan_of(structs.replace(asset("http://mirror.example/a"), trusted=True)))
+    assert set(internet.dialled) == {"10.0.0.1"}
+
+
+@pytest.mark.parametrize("there", ["10.0.0.2", "nas.home", "other.example"])
+async def test_a_host_that_the_operator_named_vouches_for_no_other(
+    internet: Internet, bench: Bench, server: FileServer, there: str
+) -> None:
+    internet.names |= {"mirror.example": ["10.0.0.1"], "other.example": ["10.0.0.2"]}
+    server.add("/a", location=f"http://{there}/b")
+    server.add("/b", BODY)
+    with pytest.raises(DownloadError, match="redirected the download"):
+        await bench.bring(plan_of(structs.replace(asset("http://mirror.example/a"), trusted=True)))
+    assert internet.dialled == ["10.0.0.1"]
+
+
+async def test_a_connection_of_the_operators_is_nobody_elses(
+    internet: Internet, bench: Bench, server: FileServer
+) -> None:
+    """A kept connection must not lead where a new one may not."""
+    internet.names["mirror.example"] = ["10.0.0.1"]
+    server.add("/a", BODY)
+    await bench.bring(plan_of(structs.replace(asset("http://mirror.example/a"), trusted=True)))
+    with pytest.raises(DownloadError, match="inside this machine's own network"):
+        await bench.bring(plan_of(structs.replace(asset("http://mirror.example/a"), filename="other.bin")))
+
+
 async def test_an_address_that_does_not_answer_is_followed_by_the_next(
     internet: Internet, bench: Bench, server: FileServer
 ) -> None:
@@ -244,37 +278,55 @@ async def test_an_address_that_does_not_answer_is_followed_by_the_next(
 def test_https_does_not_become_http() -> None:
     hop = transport.Hop(httpx.URL("https://hub.example/a"), {})
     with pytest.raises(DownloadError, match="from https to unencrypted http"):
-        hop.follow("http://hub.example/a", guarded=True)
+        hop.follow("http://hub.example/a", from_inside=False)
 
 
 def test_the_same_host_from_http_to_https_keeps_credentials() -> None:
     hop = transport.Hop(httpx.URL("http://nas.home/a"), {"Authorization": "x"})
-    assert hop.follow("https://nas.home/a", guarded=False).private == {"Authorization": "x"}
-    assert hop.follow("https://nas.home:444/a", guarded=False).private == {}
+    assert hop.follow("https://nas.home/a", from_inside=True).private == {"Authorization": "x"}
+    assert hop.follow("https://nas.home:444/a", from_inside=True).private == {}
 
 
 @pytest.mark.parametrize(
-    ("address", "public"),
+    ("address", "inside"),
     [
-        ("8.8.8.8", True),
-        ("2001:4860:4860::8888", True),
-        ("127.0.0.1", False),
-        ("192.168.1.1", False),
-        ("100.64.0.1", False),
-        ("169.254.169.254", False),
-        ("224.0.0.1", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("fc00::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("64:ff9b::7f00:1", False),
-        ("64:ff9b::808:808", True),
-        ("2002:7f00:1::", False),
+        ("8.8.8.8", False),
+        ("2001:4860:4860::8888", False),
+        ("203.0.113.80", False),  # for documentation; proxies let names lead there
+        ("198.18.0.7", False),  # for benchmarks; likewise
+        ("2001:db8::1", False),
+        ("127.0.0.1", True),
+        ("0.0.0.0", True),
+        ("10.255.0.1", True),
+        ("172.16.0.1", True),
+        ("172.32.0.1", False),
+        ("192.168.1.1", True),
+        ("100.64.0.1", True),
+        ("169.254.169.254", True),
+        ("192.0.0.192", True),
+        ("168.63.129.16", True),
+        ("224.0.0.1", True),
+        ("255.255.255.255", True),
+        ("::", True),
+        ("::1", True),
+        ("fe80::1%eth0", True),
+        ("fc00::1", True),
+        ("fd00:ec2::254", True),
+        ("ff02::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::10.0.0.1", True),
+        ("::8.8.8.8", False),
+        ("64:ff9b::7f00:1", True),
+        ("64:ff9b:1::a00:1", True),
+        ("64:ff9b::808:808", False),
+        ("2002:7f00:1::", True),
+        ("2002:808:808::", False),
+        ("2001:0:808:808::80ff:fffe", True),  # Teredo, for a client at 127.0.0.1
     ],
 )
-def test_which_addresses_are_public(address: str, public: bool) -> None:
+def test_which_addresses_lie_inside(address: str, inside: bool) -> None:
     ipaddress.ip_address(address)
-    assert addresses.is_public(address) is public
+    assert addresses.is_inside(address) is inside
 
 
 def test_what_is_shown_of_an_address() -> None:

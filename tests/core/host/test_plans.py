@@ -159,6 +159,16 @@ async def test_an_operator_may_open_a_part_of_the_network(root: Path, hub: Hub) 
         assert plan.variant == "Q8_0"
 
 
+async def test_a_hub_that_the_operator_named_serves_everyone(host: JanHost, hub: Hub, smollm2: Path) -> None:
+    """It is on loopback here, and a client of another machine pulls from it by a mere name."""
+    hub.add("maker/Small-GGUF", {"small.Q4_1.gguf": smollm2.read_bytes()})
+    request = PullRequest(origin="maker/Small-GGUF")
+    plan = await host.plan(request, local=False)
+    assert all(variant.footprint for variant in plan.variants)
+    info = await host.pull(request, local=False)
+    assert (await host.downloads.wait(info.id)).status == "done"
+
+
 async def test_a_plan_shows_no_password(host: JanHost, hub: Hub) -> None:
     hub.answers["/secret/tiny.bin"] = Answer(body=b"x")
     address = f"{hub.url}/secret/tiny.bin?key=hush".replace("http://", "http://me:hush@")

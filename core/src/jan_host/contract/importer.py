@@ -37,6 +37,10 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     member: str | None = None
     headers: dict[str, str] = {}
     """HTTP headers. A secret is written as ``env:NAME`` or ``file:PATH``, and read for each request."""
+    trusted: bool = False
+    """Whether the operator's own configuration names the host of `url`, such as a company's mirror. It
+    may then lie inside this machine's network, whoever asks for the model. To be set for such hosts
+    alone: never for one that the origin names, or that a remote answer leads to."""
 
 
 def fetch_size(assets: Sequence[Asset]) -> int | None:

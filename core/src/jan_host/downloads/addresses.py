@@ -1,4 +1,4 @@
-"""Addresses: which may be shown, which belong together, and which are private."""
+"""Addresses: which may be shown, which belong together, and which lie inside a private network."""
 
 import ipaddress
 from typing import TYPE_CHECKING
@@ -7,8 +7,38 @@ from urllib.parse import urlsplit, urlunsplit
 if TYPE_CHECKING:
     import httpx
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",  # this machine (RFC 1122)
+            "10.0.0.0/8",  # private (RFC 1918), as are 172.16 and 192.168
+            "100.64.0.0/10",  # behind a carrier's NAT (RFC 6598); overlay networks and clouds use it too
+            "127.0.0.0/8",  # loopback
+            "168.63.129.16/32",  # Azure's own services for the machines in it
+            "169.254.0.0/16",  # this link (RFC 3927): clouds keep their machines' secrets there
+            "172.16.0.0/12",
+            "192.0.0.0/24",  # between a home and its provider (RFC 6890); Oracle's cloud keeps secrets there
+            "192.168.0.0/16",
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, and in use inside of large networks; broadcast
+            "::/128",  # this machine
+            "::1/128",  # loopback
+            "64:ff9b:1::/48",  # a network's own translation to IPv4 (RFC 8215)
+            "fc00::/7",  # unique local (RFC 4193)
+            "fe80::/10",  # this link
+            "fec0::/10",  # private, before RFC 4193
+            "ff00::/8",  # multicast
+        ),
+    )
+)
+"""Where machines of the inside live. Python's `is_global` denies more, such as networks for documentation
+and benchmarks (203.0.113.0/24, 198.18.0.0/15): nobody's inside, and what some proxies let every name
+lead to."""
 
 
 def shown(url: str) -> str:
@@ -38,10 +68,10 @@ def keeps_credentials(here: "httpx.URL", there: "httpx.URL") -> bool:
     return (here.scheme, port_of(here), there.scheme, port_of(there)) == ("http", 80, "https", 443)
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet."""
+def is_inside(address: str) -> bool:
+    """Whether an IP address may lead to this machine, or to others of its private network."""
     ip = _unwrapped(address)
-    return ip.is_global and not ip.is_multicast
+    return any(ip in network for network in _INSIDE)
 
 
 def is_link_local(address: str) -> bool:
@@ -61,9 +91,9 @@ def _unwrapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address, or the one inside of an address that wraps another."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
+        if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
             return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        return ip.ipv4_mapped or ip.sixtofour or ip
+        return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
     return ip
 
 

@@ -73,12 +73,17 @@ class Bringer:
 
     async def _fetch(self, parcel: Parcel, partial: PartialFile) -> None:
         assert parcel.url is not None
-        headers = parcel.assets[0].headers
+        asset = parcel.assets[0]
         manners = self.manners()
         await Fetch(
             parcel=parcel,
             partial=partial,
-            source=Source(manners.dialer, parcel.url, lambda: reveal(headers, self.environ)),
+            source=Source(
+                manners.dialer,
+                parcel.url,
+                lambda: reveal(asset.headers, self.environ),
+                trusted=asset.trusted,
+            ),
             manners=manners,
             check_space=lambda left: ensure_space(self.folder.path, left),
         ).run()

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from jan_host.contract.errors import DownloadError
+from jan_host.downloads.reach import Word
 from jan_host.downloads.retries import TransientError
 
 
@@ -75,8 +76,7 @@ class Place(NamedTuple):
     scheme: str
     host: str
     port: int
-    guarded: bool
-    """Whether a public server has sent us there."""
+    word: Word
 
 
 class Connection:

@@ -12,7 +12,7 @@ from jan_host.contract.errors import DownloadError
 from jan_host.downloads.addresses import literal, port_of
 from jan_host.downloads.connection import Connection, Place
 from jan_host.downloads.proxies import Proxies, Proxy
-from jan_host.downloads.reach import Reach
+from jan_host.downloads.reach import Reach, Word
 from jan_host.downloads.retries import TransientError
 from jan_host.downloads.threads import in_thread
 
@@ -58,9 +58,9 @@ class Dialer:
         """Whether requests for this address go through a proxy."""
         return self._proxies.proxy_for(url) is not None
 
-    def reuse(self, url: "httpx.URL", guarded: bool) -> Connection | None:
+    def reuse(self, url: "httpx.URL", word: Word) -> Connection | None:
         """A connection that waits for a request to this place; it may have died meanwhile."""
-        waiting = self._idle[_place(url, guarded)]
+        waiting = self._idle[_place(url, word)]
         return waiting.pop() if waiting else None
 
     def keep(self, connection: Connection) -> None:
@@ -70,12 +70,12 @@ class Dialer:
         if len(waiting) > MOST_IDLE:
             waiting.pop(0).close()
 
-    async def dial(self, url: "httpx.URL", guarded: bool) -> Connection:
+    async def dial(self, url: "httpx.URL", word: Word) -> Connection:
         """Make a connection for requests to `url`.
 
         Args:
             url: http or https.
-            guarded: Whether a public server has sent us there.
+            word: On whose word.
 
         Raises:
             DownloadError: Its address must not be reached, or its certificate is wrong.
@@ -83,15 +83,15 @@ class Dialer:
         """
         proxy = self._proxies.proxy_for(url)
         if proxy is not None:
-            return await self._dial_proxy(url, guarded, proxy)
+            return await self._dial_proxy(url, word, proxy)
         failed = "it has no address"
-        for address in await self._reach.addresses(url, guarded):
+        for address in await self._reach.addresses(url, word):
             try:
                 sock = await self._open(address, port_of(url))
             except OSError as error:
                 failed = error.strerror or "it did not answer in time"
                 continue
-            return await self._ready(Connection(sock, _place(url, guarded)), url, None)
+            return await self._ready(Connection(sock, _place(url, word)), url, None)
         raise TransientError(f"no connection to {url.host} ({failed})")
 
     def close(self) -> None:
@@ -102,11 +102,11 @@ class Dialer:
         self._idle.clear()
         self.executor.shutdown(wait=False)
 
-    async def _dial_proxy(self, url: "httpx.URL", guarded: bool, proxy: Proxy) -> Connection:
+    async def _dial_proxy(self, url: "httpx.URL", word: Word, proxy: Proxy) -> Connection:
         """The proxy asks the name service, so that only an address in plain text can be judged here."""
         address = literal(url.host)
         if address is not None:
-            self._reach.check(url.host, address, guarded)
+            self._reach.check(url.host, address, word)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 proxy.host, proxy.port, type=socket.SOCK_STREAM
@@ -114,7 +114,7 @@ class Dialer:
             sock = await self._open(str(found[0][4][0]), proxy.port)
         except OSError as error:
             raise TransientError(f"no connection to the proxy {proxy.host} ({error.strerror})") from None
-        plain = Connection(sock, _place(url, guarded), proxy.headers if url.scheme == "http" else None)
+        plain = Connection(sock, _place(url, word), proxy.headers if url.scheme == "http" else None)
         return await self._ready(plain, url, proxy)
 
     async def _open(self, address: str, port: int) -> socket.socket:
@@ -180,5 +180,5 @@ def trust() -> ssl.SSLContext:
     return context
 
 
-def _place(url: "httpx.URL", guarded: bool) -> Place:
-    return Place(url.scheme, url.host, port_of(url), guarded)
+def _place(url: "httpx.URL", word: Word) -> Place:
+    return Place(url.scheme, url.host, port_of(url), word)

@@ -25,7 +25,7 @@ from jan_host.downloads.addresses import literal, shown
 from jan_host.downloads.connection import Answer
 from jan_host.downloads.headers import reveal
 from jan_host.downloads.manners import make_manners
-from jan_host.downloads.reach import Reach
+from jan_host.downloads.reach import Reach, Word
 from jan_host.downloads.retries import TransientError
 from jan_host.downloads.threads import in_thread
 from jan_host.downloads.transport import Source
@@ -67,9 +67,9 @@ class Looker:
         try:
             parsed = httpx.URL(url)
             if not self._dialer.is_proxied(parsed):
-                await self._reach.addresses(parsed, guarded=True)
+                await self._reach.addresses(parsed, Word.SERVER)
             elif (address := literal(parsed.host)) is not None:
-                self._reach.check(parsed.host, address, guarded=True)
+                self._reach.check(parsed.host, address, Word.SERVER)
         except DownloadError:
             raise ForbiddenError(
                 f"{shown(url)} is inside this machine's own network, and only its own users may name it."
@@ -122,7 +122,12 @@ class Looker:
 
         url = asset.url or ""
         try:
-            source = Source(self._dialer, url, lambda: reveal(asset.headers, self._environ))
+            source = Source(
+                self._dialer,
+                url,
+                lambda: reveal(asset.headers, self._environ),
+                trusted=asset.trusted,
+            )
             async with asyncio.timeout(SECONDS):
                 answer = await source.open({"range": f"bytes={start}-{start + count - 1}"})
                 try:

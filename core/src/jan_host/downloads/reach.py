@@ -1,13 +1,14 @@
-"""Which addresses may be connected to: public ones, and private ones that the user means."""
+"""Which addresses may be connected to: public ones, and private ones that somebody here means."""
 
 import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from jan_host.contract.errors import DownloadError
-from jan_host.downloads.addresses import is_link_local, is_public, literal, port_of
+from jan_host.downloads.addresses import is_inside, is_link_local, literal, port_of
 from jan_host.downloads.retries import TransientError
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 _HOME = (".localhost", ".local", ".lan", ".home", ".home.arpa", ".internal", ".test")
 """Ends of names that no public name server answers (RFC 6761, 6762, 8375, ICANN's .internal)."""
+
+
+class Word(Enum):
+    """On whose word a connection leads where it does."""
+
+    OPERATOR = "operator"
+    """The configuration names the host: it may be anywhere."""
+    USER = "user"
+    """It stands in what a user asked for."""
+    SERVER = "server"
+    """A server has sent us there: it must not be inside."""
 
 
 class Resolver(Protocol):
@@ -35,12 +47,13 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 class Reach:
     """Decides where connections may lead.
 
-    An address that the user wrote is reached when it is public; when it is written as an IP
-    address, as ``localhost`` or as a name that only a home network knows; or when its host stands
-    in ``[downloads] private_hosts``. A public name that leads into the private network is refused:
-    its owner, not the user, says where it leads. So is every private address behind a redirect
-    of a public server. Link-local addresses, where clouds keep their machines' secrets, are
-    refused unless they stand in ``private_hosts``.
+    What the operator's configuration names is reached wherever it is: the host of an asset that is
+    `trusted`, and all that stands in ``[downloads] private_hosts``. An address that the user wrote is
+    reached when it is public; and when it is written as an IP address, as ``localhost`` or as a name
+    that only a home network knows. A public name that leads into the private network is refused: its
+    owner, not the user, says where it leads. So is every private address behind a redirect of a
+    public server or of a trusted one. Link-local addresses, where clouds keep their machines'
+    secrets, are refused unless the configuration names them.
 
     Args:
         private_hosts: Names, addresses and networks that may be private; ``*``: all.
@@ -51,12 +64,12 @@ class Reach:
         self._allowed = [each.strip().lower() for each in private_hosts]
         self._resolver = resolver
 
-    async def addresses(self, url: "httpx.URL", guarded: bool) -> Sequence[str]:
+    async def addresses(self, url: "httpx.URL", word: Word) -> Sequence[str]:
         """The addresses to connect to; nobody asks the name service again before that.
 
         Args:
             url: What to fetch.
-            guarded: Whether a public server has sent us there.
+            word: On whose word we go there.
 
         Raises:
             DownloadError: One of its addresses is private, and must not be.
@@ -67,20 +80,20 @@ class Reach:
         except OSError as error:
             raise TransientError(f"the name {url.host} is not known ({error.strerror})") from None
         for address in found:
-            self.check(url.host, address, guarded)
+            self.check(url.host, address, word)
         return found
 
-    def check(self, host: str, address: str, guarded: bool) -> None:
+    def check(self, host: str, address: str, word: Word) -> None:
         """Refuse a private address.
 
         Raises:
             DownloadError: It is one, and must not be.
         """
-        if is_public(address) or self._is_allowed(host, address):
+        if word is Word.OPERATOR or not is_inside(address) or self._is_allowed(host, address):
             return
-        if guarded:
+        if word is Word.SERVER:
             raise DownloadError(
-                f"A public server redirected the download to {host}, which is inside this machine's own"
+                f"The server redirected the download to {host}, which is inside this machine's own"
                 " network: refused. If the file really is there, allow it:"
                 f' [downloads] private_hosts = ["{host}"].'
             )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jan_host.contract.errors import DownloadError
-from jan_host.downloads.addresses import is_public, keeps_credentials, literal, shown
+from jan_host.downloads.addresses import is_inside, keeps_credentials, literal, shown
 from jan_host.downloads.connection import Answer, Connection
 from jan_host.downloads.dialing import Dialer
 from jan_host.downloads.headers import basic_authorization, harmless
+from jan_host.downloads.reach import Word
 from jan_host.downloads.retries import TransientError
 from jan_host.downloads.threads import in_thread
 
@@ -29,11 +30,15 @@ class Hop:
     url: "httpx.URL"
     private: Mapping[str, str]
     """Headers that stay with this origin."""
-    guarded: bool = False
-    """Whether a public server has sent us here: private addresses are refused then."""
+    word: Word = Word.USER
+    """On whose word we come here."""
 
-    def follow(self, location: str, guarded: bool) -> "Hop":
+    def follow(self, location: str, *, from_inside: bool) -> "Hop":
         """The next hop.
+
+        Args:
+            location: Where to, as the answer of this one says.
+            from_inside: Whether this one lies inside our own network.
 
         Raises:
             DownloadError: The way leads from https to http, or to something that is not HTTP.
@@ -50,7 +55,10 @@ class Hop:
             )
         private = self.private if keeps_credentials(self.url, there) else harmless(self.private)
         # A redirect does not choose who we are: its user and password are dropped.
-        return Hop(there.copy_with(username=None, password=None), private, guarded)
+        word = Word.USER if self.word is Word.USER and from_inside else Word.SERVER
+        if self.word is Word.OPERATOR and there.host == self.url.host:
+            word = Word.OPERATOR
+        return Hop(there.copy_with(username=None, password=None), private, word)
 
 
 class Source:
@@ -63,17 +71,26 @@ class Source:
         dialer: Makes the connections.
         url: May hold ``user:password@``.
         headers: Gives the headers, secrets revealed; they do not follow to another origin.
+        trusted: Whether the operator's configuration names the address's host.
 
     Raises:
         httpx.InvalidURL: `url` can't be read.
     """
 
-    def __init__(self, dialer: Dialer, url: str, headers: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        dialer: Dialer,
+        url: str,
+        headers: Callable[[], Mapping[str, str]],
+        *,
+        trusted: bool = False,
+    ) -> None:
         import httpx
 
         self._dialer = dialer
         self._start = httpx.URL(url)
         self._headers = headers
+        self._word = Word.OPERATOR if trusted else Word.USER
         self._end: Hop | None = None
 
     @property
@@ -110,7 +127,7 @@ class Source:
 
     def _first(self) -> Hop:
         bare = self._start.copy_with(username=None, password=None)
-        return Hop(bare, {**basic_authorization(self._start), **self._headers()})
+        return Hop(bare, {**basic_authorization(self._start), **self._headers()}, self._word)
 
     async def _walk(self, extra: Mapping[str, str]) -> Answer:
         hop = self._first()
@@ -121,29 +138,29 @@ class Source:
                 self._end = hop if step else None
                 return answer
             try:
-                hop = hop.follow(location, hop.guarded or self._came_from_public(answer, hop.url))
+                hop = hop.follow(location, from_inside=self._is_inside(answer, hop.url))
             finally:
                 self.done(answer)
         raise DownloadError(
             f"{shown(str(self._start))} redirects more than {MAX_REDIRECTS} times. Check the address."
         )
 
-    def _came_from_public(self, answer: Answer, url: "httpx.URL") -> bool:
-        """Whether the server that answered is on the public internet.
+    def _is_inside(self, answer: Answer, url: "httpx.URL") -> bool:
+        """Whether the server that answered lies inside our own network.
 
         Behind a proxy only the address's text can be judged; a name counts as public then.
         """
         address = literal(url.host) if self._dialer.is_proxied(url) else answer.connection.peer
-        return address is None or is_public(address)
+        return address is not None and is_inside(address)
 
     async def _send(self, hop: Hop, extra: Mapping[str, str]) -> Answer:
-        waiting = self._dialer.reuse(hop.url, hop.guarded)
+        waiting = self._dialer.reuse(hop.url, hop.word)
         if waiting is not None:
             try:
                 return await self._request(waiting, hop, extra)
             except TransientError:
                 pass  # the server closed it while it waited: that tells nothing about the server
-        return await self._request(await self._dialer.dial(hop.url, hop.guarded), hop, extra)
+        return await self._request(await self._dialer.dial(hop.url, hop.word), hop, extra)
 
     async def _request(self, connection: Connection, hop: Hop, extra: Mapping[str, str]) -> Answer:
         own = {name.lower(): value for name, value in hop.private.items()}

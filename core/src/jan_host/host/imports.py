@@ -109,7 +109,8 @@ class Imports:
         return self._recent.keep(request, local, self._completed(plan))
 
     async def _look_for_others(self, asset: Asset) -> RemoteFile:
-        await self._looker.check_for_others(asset.url or "")
+        if not asset.trusted:
+            await self._looker.check_for_others(asset.url or "")
         return await self._looker.look(asset)
 
     async def _check_for_others(self, plan: ImportPlan) -> None:
@@ -123,7 +124,8 @@ class Imports:
                 f"{plan.origin} is a file of this machine. Such are imported only for its own users: run"
                 " `jan-host pull` there, or let the operator set [downloads] local_paths = true."
             )
-        hosts = {urlsplit(asset.url).netloc: asset.url for asset in plan.assets if asset.url}
+        untrusted = [asset.url for asset in plan.assets if asset.url and not asset.trusted]
+        hosts = {urlsplit(url).netloc: url for url in untrusted}
         for url in hosts.values():
             await self._looker.check_for_others(url)
 

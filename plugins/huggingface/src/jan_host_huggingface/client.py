@@ -12,7 +12,7 @@ from jan_host_huggingface.answers import RefsAnswer, RepositoryAnswer
 from jan_host_huggingface.credentials import Credentials, credentials_for
 from jan_host_huggingface.faults import Asked, nonsense, offline, translated
 from jan_host_huggingface.origins import HUB_HOSTS
-from jan_host_huggingface.settings import Settings, endpoint_of
+from jan_host_huggingface.settings import Settings, configured_endpoint, endpoint_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -52,6 +52,8 @@ class Client:
             raise offline(self.endpoint)
         self.credentials: Credentials | None = credentials_for(settings, self.endpoint)
         self._token = self.credentials.secret() if self.credentials else None
+        self.trusted = configured_endpoint(settings) is not None
+        """Whether the operator named this hub, which may then lie inside our own network."""
         self._seconds = settings.timeout_seconds
 
     def repository(self, repo: str, revision: str | None) -> RepositoryAnswer:

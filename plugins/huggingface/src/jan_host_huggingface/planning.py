@@ -128,6 +128,7 @@ def assets_of(files: Sequence[File], repository: Repository, client: Client) -> 
             sha256=file.sha256,
             git_sha1=file.git_sha1,
             headers=headers,
+            trusted=client.trusted,
         )
         for file in files
     ]

