@@ -1,5 +1,6 @@
 """Deltas as the pieces of a streamed completion, or put together to a whole one."""
 
+import codecs
 from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
@@ -7,7 +8,7 @@ from msgspec import UNSET
 from jan_host.api.answers import Heading
 from jan_host.api.frame import Frame
 from jan_host.api.wire import Completion, CompletionChoice, CompletionLogprobs
-from jan_host.contract.generation import Delta, TokenLogprob
+from jan_host.contract.generation import Delta, TokenLogprob, TopLogprob
 
 
 class CompletionPieces:
@@ -22,7 +23,7 @@ class CompletionPieces:
         self._frame = Frame(Completion, head, include_usage=include_usage)
         self.end = self._frame.end
         self._kept: dict[int, list[Delta]] = {}
-        self._offsets: dict[int, int] = {}
+        self._offsets: dict[int, Offsets] = {}
 
     def add(self, delta: Delta) -> bytes:
         """The chunk of a delta; nothing for one that tells nothing."""
@@ -52,7 +53,7 @@ class CompletionPieces:
         return CompletionChoice(
             index=index,
             text="".join([delta.text for delta in deltas]),
-            logprobs=_older_shape(logprobs, 0),
+            logprobs=_older_shape(logprobs, Offsets()),
             finish_reason=reasons[-1] if reasons else None,
             extra={name: value for extra in extras for name, value in extra.items()} or UNSET,
         )
@@ -60,9 +61,8 @@ class CompletionPieces:
     def _choice(self, delta: Delta) -> CompletionChoice:
         logprobs = None
         if delta.logprobs:
-            offset = self._offsets.get(delta.index, 0)
-            self._offsets[delta.index] = offset + sum(len(item.token) for item in delta.logprobs)
-            logprobs = _older_shape(delta.logprobs, offset)
+            offsets = self._offsets.setdefault(delta.index, Offsets())
+            logprobs = _older_shape(delta.logprobs, offsets)
         return CompletionChoice(
             index=delta.index,
             text=delta.text,
@@ -72,17 +72,37 @@ class CompletionPieces:
         )
 
 
-def _older_shape(items: Sequence[TokenLogprob], offset: int) -> CompletionLogprobs | None:
-    """Log probabilities as completions have them; `offset` is where the first token begins."""
+class Offsets:
+    """Where tokens begin in their text, in characters; a character may be spread over several tokens."""
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def pass_by(self, item: TokenLogprob) -> int:
+        """The place of a token that follows those before."""
+        start = self._length
+        self._length += len(item.token if item.bytes is None else self._decode(bytes(item.bytes)))
+        return start
+
+
+def _older_shape(items: Sequence[TokenLogprob], offsets: Offsets) -> CompletionLogprobs | None:
+    """Log probabilities as completions have them."""
     if not items:
         return None
-    offsets = []
-    for item in items:
-        offsets.append(offset)
-        offset += len(item.token)
     return CompletionLogprobs(
-        tokens=[item.token for item in items],
+        tokens=[_name(item) for item in items],
         token_logprobs=[item.logprob for item in items],
-        top_logprobs=[{top.token: top.logprob for top in item.top_logprobs} for item in items],
-        text_offset=offsets,
+        top_logprobs=[
+            None if item.logprob is None else {_name(top): top.logprob for top in item.top_logprobs}
+            for item in items
+        ],
+        text_offset=[offsets.pass_by(item) for item in items],
     )
+
+
+def _name(item: TokenLogprob | TopLogprob) -> str:
+    """A token's text; bytes that are no whole characters as OpenAI writes them, so that no two are alike."""
+    if item.bytes is None or list(item.token.encode("utf-8", "replace")) == item.bytes:
+        return item.token
+    return "bytes:" + "".join(f"\\x{byte:02x}" for byte in item.bytes)

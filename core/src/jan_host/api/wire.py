@@ -88,8 +88,9 @@ class CompletionLogprobs(msgspec.Struct, kw_only=True):
     """The log probabilities of a text's tokens, in the older shape."""
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    """``None`` for the first token of an echoed prompt."""
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
     """Where each token begins in the text, in characters."""
 

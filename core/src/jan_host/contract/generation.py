@@ -40,7 +40,8 @@ class TokenLogprob(msgspec.Struct, kw_only=True):
     """The token that was chosen, its log probability, and the most probable ones."""
 
     token: str
-    logprob: float
+    logprob: float | None
+    """``None`` for the first token of an echoed prompt: nothing stands before it."""
     bytes: list[int] | None = None
     token_id: int | None = None
     top_logprobs: list[TopLogprob] = []

@@ -43,14 +43,14 @@ class Batch:
         """Forget all tokens."""
         self.struct.n_tokens = 0
 
-    def add(self, sequence: int, tokens: npt.NDArray[np.int32], position: int, output: bool) -> int:
+    def add(self, sequence: int, tokens: npt.NDArray[np.int32], position: int, outputs: int) -> int:
         """Append tokens of one sequence.
 
         Args:
             sequence: The sequence's number in the context.
             tokens: The token ids; they must fit.
             position: The position of the first one in its sequence.
-            output: Whether the logits behind the last one are wanted.
+            outputs: Behind how many of the last ones the logits are wanted.
 
         Returns:
             The index of the last token in the batch, under which its logits are found.
@@ -63,7 +63,7 @@ class Batch:
         self._positions[start:end] = self._steps[: end - start] + position
         self._sequences[start:end] = sequence
         self._outputs[start:end] = 0
-        self._outputs[end - 1] = output
+        self._outputs[end - outputs : end] = 1
         self.struct.n_tokens = end
         return int(end - 1)
 

@@ -14,7 +14,7 @@ from jan_host import (
 from jan_host.kit.generation import Job, Scheduler, answer, nothing, token_limit
 
 from jan_host_llamacpp.loading import Opened
-from jan_host_llamacpp.prompts import chat_prompt, completion_prompt
+from jan_host_llamacpp.prompts import Prompt, chat_prompt, completion_prompt
 from jan_host_llamacpp.sampling import Sampler, build_sampler
 from jan_host_llamacpp.slots import Slots
 from jan_host_llamacpp.stepper import Stepper
@@ -48,18 +48,21 @@ class LlamaCppModel(LoadedModel):
         prompt = await chat_prompt(request, self._template, self._vocab, self._system_prompt)
         limit = self._limit(request.token_limit(), prompt, chat=True)
         stops = [*request.stops(), *self._template.stop_texts]
-        async with aclosing(self._generate(request, prompt, limit, stops)) as deltas:
+        top = (request.top_logprobs or 0) if request.logprobs else None
+        async with aclosing(self._generate(request, Prompt(prompt), limit, stops, top)) as deltas:
             async for delta in deltas:
                 yield delta
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         """Continue a text; see `jan_host.Completes`."""
         prompt = completion_prompt(request, self._vocab)
-        limit = self._limit(request.token_limit(), prompt, chat=False)
-        opening = ""
+        limit = self._limit(request.token_limit(), prompt.ids, chat=False)
+        opening = None
         if request.echo:
-            opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
-        async with aclosing(self._generate(request, prompt, limit, request.stops(), opening)) as deltas:
+            own = prompt.ids[prompt.added :]
+            opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(own)
+        answering = self._generate(request, prompt, limit, request.stops(), request.logprobs, opening)
+        async with aclosing(answering) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -83,25 +86,30 @@ class LlamaCppModel(LoadedModel):
     async def _generate(
         self,
         request: GenerationOptions,
-        prompt: list[int],
+        prompt: Prompt,
         limit: int,
         stops: Sequence[str],
-        opening: str = "",
+        top_logprobs: int | None,
+        opening: str | None = None,
     ) -> AsyncGenerator[Delta, None]:
-        if limit == 0:
-            for delta in nothing(len(prompt), request.n or 1, opening):
+        tell_from = None if opening is None or top_logprobs is None else prompt.added
+        if limit == 0 and tell_from is None:
+            for delta in nothing(len(prompt.ids), request.n or 1, opening or ""):
                 yield delta
             return
-        samplers = await self._samplers(request)
-        job = Job(prompt, samplers, stops=stops, limit=limit)
-        async with aclosing(answer(self._scheduler, job, opening)) as deltas:
+        samplers = await self._samplers(request, top_logprobs)
+        job = Job(prompt.ids, samplers, stops=stops, limit=limit, tell_from=tell_from)
+        async with aclosing(answer(self._scheduler, job, opening or "")) as deltas:
             async for delta in deltas:
                 yield delta
 
-    async def _samplers(self, request: GenerationOptions) -> list[Sampler]:
+    async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
         def build() -> list[Sampler]:
             length = self._opened.context_length
-            return [build_sampler(request, choice, self._vocab, length) for choice in range(request.n or 1)]
+            return [
+                build_sampler(request, choice, self._vocab, length, top_logprobs)
+                for choice in range(request.n or 1)
+            ]
 
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()

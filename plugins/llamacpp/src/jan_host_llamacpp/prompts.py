@@ -1,12 +1,14 @@
 """Requests become prompts: token ids, in which only a template's own control tokens are control tokens."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from jan_host import (
     ChatRequest,
     CompletionRequest,
     GenerationOptions,
     InvalidRequestError,
+    UnsupportedError,
 )
 from jan_host.kit import ChatTemplate, Segment
 from jan_host.kit.generation import chat_segments, prompt_ids, refuse, refuse_structure
@@ -57,19 +59,53 @@ def with_start(ids: list[int], vocab: Vocab) -> list[int]:
     return [vocab.bos, *ids] if vocab.adds_bos and ids[:1] != [vocab.bos] else ids
 
 
-def completion_prompt(request: CompletionRequest, vocab: Vocab) -> list[int]:
-    """The token ids of a text, or the given ones.
+class Prompt(NamedTuple):
+    """The token ids of a prompt, of which the first `added` stand for nothing that the client sent."""
+
+    ids: list[int]
+    added: int = 0
+
+
+def completion_prompt(request: CompletionRequest, vocab: Vocab) -> Prompt:
+    """The token ids of a text, or the given ones; around a gap where there is a suffix.
 
     Raises:
-        UnsupportedError: The request asks for what this engine can't do.
+        UnsupportedError: The request asks for what this engine or model can't do.
         InvalidRequestError: An id that the model does not have.
     """
     refuse_unsupported(request)
+    if request.suffix:
+        return Prompt(_with_gap(request, request.suffix, vocab))
     if isinstance(request.prompt, str):
-        return vocab.tokenize(request.prompt, special=True) or _start(vocab)
+        ids = vocab.tokenize(request.prompt, special=True) or _start(vocab)
+        return Prompt(ids, 1 if vocab.adds_bos or not request.prompt else 0)
     ids = prompt_ids(request.prompt)
     vocab.check(ids, "prompt")
-    return ids or _start(vocab)
+    return Prompt(ids) if ids else Prompt(_start(vocab), 1)
+
+
+def _with_gap(request: CompletionRequest, suffix: str, vocab: Vocab) -> list[int]:
+    """Beginning and end of a text as models see them that were trained to fill the gap between.
+
+    In the order prefix, suffix, middle, as llama.cpp's server (``format_prompt_infill``).
+    """
+    if vocab.filling is None:
+        raise UnsupportedError(
+            "This model was not trained to fill a gap in a text: it has no tokens for that. Leave suffix"
+            " out, or use a model that has them.",
+            param="suffix",
+        )
+    if request.echo and request.logprobs is not None:
+        refuse(_ENGINE, "logprobs", "tells nothing of a prompt with a gap", "leave echo or suffix out")
+    if isinstance(request.prompt, str):
+        before = vocab.tokenize(request.prompt)
+    else:
+        before = prompt_ids(request.prompt)
+        vocab.check(before, "prompt")
+    start = [vocab.bos] if vocab.adds_bos else []
+    tokens = vocab.filling
+    after = vocab.tokenize(suffix)
+    return [*start, tokens.prefix, *before, tokens.suffix, *after, tokens.middle]
 
 
 def _start(vocab: Vocab) -> list[int]:
@@ -87,7 +123,3 @@ def refuse_unsupported(request: GenerationOptions) -> None:
         UnsupportedError: Names the option and what to do.
     """
     refuse_structure(request, _ENGINE)
-    if isinstance(request, ChatRequest) and (request.logprobs or request.top_logprobs):
-        refuse(_ENGINE, "logprobs", "reports no log probabilities", "leave logprobs out")
-    if isinstance(request, CompletionRequest) and request.logprobs is not None:
-        refuse(_ENGINE, "logprobs", "reports no log probabilities", "leave logprobs out")

@@ -2,17 +2,24 @@
 
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
-from jan_host import GenerationOptions
-from jan_host.kit.generation import Adjust, SamplingOptions, adjustments
+from jan_host import GenerationOptions, TokenLogprob
+from jan_host.kit.generation import Adjust, Reporter, SamplingOptions, adjustments
 
 from jan_host_llamacpp.chains import build_chain
 from jan_host_llamacpp.native import NativeContext
 from jan_host_llamacpp.vocab import Vocab
+
+
+class Chosen(NamedTuple):
+    """The next token, and what is told of it where the request asks for that."""
+
+    token: int
+    logprob: TokenLogprob | None
 
 
 class Sampler:
@@ -22,12 +29,16 @@ class Sampler:
         chain: llama.cpp's sampler chain, which this object owns; ``None`` takes the best token.
         adjustments: Applied to the scores first, in order.
         looks_back: How many earlier tokens the chain needs to know.
+        reporter: Tells log probabilities; ``None`` where nobody asked.
     """
 
-    def __init__(self, chain: Any, adjustments: Sequence[Adjust], looks_back: int) -> None:
+    def __init__(
+        self, chain: Any, adjustments: Sequence[Adjust], looks_back: int, reporter: Reporter | None
+    ) -> None:
         self._chain = chain
         self._adjustments = tuple(adjustments)
         self._looks_back = looks_back
+        self.reporter = reporter
         if chain is not None:
             weakref.finalize(self, lib.llama_sampler_free, chain).atexit = False
 
@@ -37,8 +48,15 @@ class Sampler:
             for token in prompt[-self._looks_back :].tolist():
                 lib.llama_sampler_accept(self._chain, token)
 
-    def sample(self, context: NativeContext, index: int, generated: int) -> int:
+    def sample(self, context: NativeContext, index: int, generated: int) -> Chosen:
         """The next token, by the logits of the batch's token `index`; the chain remembers it."""
+        if self.reporter is None:
+            return Chosen(self._choose(context, index, generated), None)
+        report = self.reporter.prepare(context.logits(index))
+        token = self._choose(context, index, generated)
+        return Chosen(token, report(token))
+
+    def _choose(self, context: NativeContext, index: int, generated: int) -> int:
         if self._adjustments or self._chain is None:
             scores = context.logits(index)
             for adjust in self._adjustments:
@@ -49,7 +67,13 @@ class Sampler:
         return token
 
 
-def build_sampler(options: GenerationOptions, choice: int, vocab: Vocab, context_length: int) -> Sampler:
+def build_sampler(
+    options: GenerationOptions,
+    choice: int,
+    vocab: Vocab,
+    context_length: int,
+    top_logprobs: int | None = None,
+) -> Sampler:
     """The sampler of one choice of a request.
 
     Args:
@@ -57,10 +81,12 @@ def build_sampler(options: GenerationOptions, choice: int, vocab: Vocab, context
         choice: Its number among the ``n`` choices; each gets a seed of its own.
         vocab: The model's vocabulary.
         context_length: Tokens that one request may use: penalties look back no further.
+        top_logprobs: How many of the most probable tokens to tell at each place; ``None``: tell nothing.
 
     Raises:
         InvalidRequestError: An unknown sampler, or a token id that does not exist.
     """
     wanted = SamplingOptions(options, choice, context_length)
     adjust = adjustments(options, vocab.end_ids, vocab.size)
-    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back)
+    reporter = None if top_logprobs is None else Reporter(vocab, top_logprobs)
+    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back, reporter)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-from jan_host import EngineError
+from jan_host import Delta, EngineError, TokenLogprob
 from jan_host.kit.generation import Event, Job, Sequence
 
 from jan_host_llamacpp.batch import Batch
@@ -24,6 +24,8 @@ _EVEN_PART = 4
 """A quarter of the tokens for prompts is divided evenly among them."""
 _FEWEST = 32
 """Prompt tokens of a step at least: with fewer, the weights are read too often."""
+_MOST_TOLD = 64
+"""Tokens of a step at most where the scores behind each are wanted: each takes a row of the vocabulary."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ class Part:
     def completes(self) -> bool:
         """Whether every token of the sequence is computed then, so that the next can be chosen."""
         return self.size == self.sequence.pending
+
+    @property
+    def outputs(self) -> int:
+        """Behind how many of its last tokens the scores are wanted."""
+        return self.size if self.sequence.tells_prompt and not self.sequence.generated else self.completes
 
 
 class Stepper:
@@ -71,7 +78,10 @@ class Stepper:
         """Give the sequence a slot; false when none is free."""
         if not self._slots.free:
             return False
-        self._slots.take(sequence)
+        slot = self._slots.take(sequence)
+        if sequence.tells_prompt:
+            self._slots.forget(slot)
+            slot.follows = None
         return True
 
     def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
@@ -110,7 +120,8 @@ class Stepper:
             if sequence.is_generating:
                 parts.append(Part(slot, sequence, 1))
             elif self._slots.may_compute(slot):
-                reading.append(Part(slot, sequence, sequence.pending))
+                most = _MOST_TOLD if sequence.tells_prompt else sequence.pending
+                reading.append(Part(slot, sequence, min(sequence.pending, most)))
         budget = min(self._batch.capacity - len(parts), self._prompt_budget(len(parts), len(reading)))
         for part, size in zip(reading, prompt_shares(budget, [p.size for p in reading]), strict=True):
             part.size = size
@@ -137,7 +148,7 @@ class Stepper:
         for part in parts:
             sequence = part.sequence
             part.index = self._batch.add(
-                part.slot.number, sequence.chunk(part.size), sequence.past, part.completes
+                part.slot.number, sequence.chunk(part.size), sequence.past, part.outputs
             )
         status = self._context.decode(self._batch)
         if status == 0:
@@ -173,18 +184,41 @@ class Stepper:
         events: list[Event] = []
         for part in parts:
             sequence = part.sequence
+            if sequence.tells_prompt and not sequence.generated:
+                self._tell(part)
             sequence.advance(part.size)
             if sequence.pending:
                 continue
-            if sequence.generated == 0:
-                sequence.begin()
-            token = sequence.sampler.sample(self._context, part.index, sequence.generated)
-            delta = sequence.take(token, self._vocab)
+            delta = self._next(part)
             if delta is not None:
                 events.append((sequence.job, delta))
                 if delta.finish_reason is not None:
                     self._slots.release(part.slot)
         return events
+
+    def _next(self, part: Part) -> Delta | None:
+        """What the next token makes known."""
+        sequence = part.sequence
+        if sequence.generated == 0:
+            sequence.begin()
+        if not sequence.limit:
+            return sequence.end("length")
+        chosen = sequence.sampler.sample(self._context, part.index, sequence.generated)
+        return sequence.take(chosen.token, self._vocab, chosen.logprob)
+
+    def _tell(self, part: Part) -> None:
+        """Note the log probabilities of the prompt's tokens behind those of this step."""
+        reporter = part.sequence.sampler.reporter
+        if reporter is None:
+            return
+        first = part.index + 1 - part.size
+
+        def tells(row: int, token: int) -> TokenLogprob:
+            if row < 0:
+                return reporter.first(token)
+            return reporter.prepare(self._context.logits(first + row))(token)
+
+        part.sequence.tell(tells, part.size)
 
 
 def prompt_shares(budget: int, wanted: Items[int]) -> list[int]:

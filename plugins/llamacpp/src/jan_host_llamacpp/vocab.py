@@ -3,12 +3,30 @@
 import ctypes
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
 from jan_host import InvalidRequestError
+
+
+class Filling(NamedTuple):
+    """The tokens before the beginning, the end and the gap of a text ("fill in the middle")."""
+
+    prefix: int
+    suffix: int
+    middle: int
+
+    @classmethod
+    def of(cls, pointer: Any) -> "Filling | None":
+        """Those of a vocabulary; ``None`` unless it has all three."""
+        found = cls(
+            lib.llama_vocab_fim_pre(pointer),
+            lib.llama_vocab_fim_suf(pointer),
+            lib.llama_vocab_fim_mid(pointer),
+        )
+        return found if min(found) >= 0 else None
 
 
 class Vocab:
@@ -24,6 +42,8 @@ class Vocab:
         self.bos: int = lib.llama_vocab_bos(pointer)
         self.eos: int = lib.llama_vocab_eos(pointer)
         self.adds_bos = bool(lib.llama_vocab_get_add_bos(pointer)) and self.bos >= 0
+        self.filling = Filling.of(pointer)
+        """What surrounds the parts of a text with a gap; ``None``: the model was not trained for that."""
         self._pieces: list[bytes | None] = [None] * self.size
 
     @cached_property

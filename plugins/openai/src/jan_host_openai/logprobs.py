@@ -28,10 +28,9 @@ def logprobs_of(found: Any) -> list[TokenLogprob]:
     tokens, values = given.tokens or [], given.token_logprobs or []
     tops = given.top_logprobs or [None] * len(tokens)
     return [
-        # An echoed prompt's first token has no probability, since nothing came before it: it is certain.
         TokenLogprob(
             token=token,
-            logprob=value or 0.0,
+            logprob=value,
             top_logprobs=[TopLogprob(token=each, logprob=other) for each, other in (top or {}).items()],
         )
         for token, value, top in zip(tokens, values, tops, strict=False)

@@ -66,6 +66,7 @@ async def test_log_probabilities_belong_to_the_text(each: DecoderModel) -> None:
     for entry in answer.logprobs:
         best = [top.logprob for top in entry.top_logprobs]
         assert best == sorted(best, reverse=True)
+        assert entry.logprob is not None
         assert math.isclose(entry.logprob, best[0]), "greedy takes the best"
         assert sum(math.exp(value) for value in best) <= 1 + 1e-6
 

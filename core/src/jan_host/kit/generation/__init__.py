@@ -14,6 +14,7 @@ from jan_host.kit.generation.asking import (
     token_limit,
 )
 from jan_host.kit.generation.jobs import Job, Sequence, Vocabulary
+from jan_host.kit.generation.logprobs import Reporter
 from jan_host.kit.generation.options import MIROSTAT_CANDIDATES, SamplingOptions
 from jan_host.kit.generation.prefixes import common_prefix
 from jan_host.kit.generation.scheduler import Event, Scheduler, Stepper
@@ -25,6 +26,7 @@ __all__ = [
     "Job",
     "LogitBias",
     "NoEnd",
+    "Reporter",
     "SamplingOptions",
     "Scheduler",
     "Sequence",

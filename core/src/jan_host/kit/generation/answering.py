@@ -22,9 +22,17 @@ async def answer(scheduler: Scheduler, job: Job[Any], opening: str = "") -> Asyn
         EngineError: The model failed on this job.
     """
     async with aclosing(scheduler.run(job)) as deltas:
-        if opening:
+        held = []
+        if job.tell_from is not None:
+            async for delta in deltas:
+                held.append(delta)
+                if delta.index == 0:  # now all of the prompt is told of
+                    break
+        if opening or job.prompt_logprobs:
             for choice in job.choices:
-                yield Delta(index=choice.index, text=opening)
+                yield Delta(index=choice.index, text=opening, logprobs=job.prompt_logprobs)
+        for delta in held:
+            yield delta
         async for delta in deltas:
             yield delta
 

@@ -14,7 +14,7 @@ from jan_host.kit.template import ChatTemplate
 async def chat_segments(
     request: ChatRequest, template: ChatTemplate, system_prompt: str | None
 ) -> list[Segment]:
-    """The rendered prompt of a conversation.
+    """The rendered prompt of a conversation; an answer that it ends with is gone on with.
 
     Args:
         request: The conversation.
@@ -27,7 +27,9 @@ async def chat_segments(
     messages = request.messages
     if system_prompt and not any(message.role in ("system", "developer") for message in messages):
         messages = [ChatMessage(role="system", content=system_prompt), *messages]
-    return await template.render(messages, variables=request.chat_template_kwargs)
+    last = messages[-1]
+    begun = last.role == "assistant" and not last.tool_calls and bool(last.content)
+    return await template.render(messages, continue_final=begun, variables=request.chat_template_kwargs)
 
 
 def prompt_ids(prompt: Sequence[object]) -> list[int]:
@@ -74,18 +76,15 @@ def refuse_structure(request: GenerationOptions, engine: str) -> None:
     """Raise for what no local engine can do yet: nothing is ignored in silence.
 
     Raises:
-        UnsupportedError: The request wants tools, structured output, or to fill in the middle of a text.
+        UnsupportedError: The request wants tools or structured output.
     """
     if isinstance(request, ChatRequest):
         if request.tools and request.tool_choice != "none":
             refuse(engine, "tools", "can't call tools", 'leave tools out, or set tool_choice to "none"')
         if request.response_format is not None and not isinstance(request.response_format, TextFormat):
             refuse(engine, "response_format", "answers in plain text only", "leave response_format out")
-    if isinstance(request, CompletionRequest):
-        if request.suffix:
-            refuse(engine, "suffix", "can't fill in the middle of a text", "leave suffix out")
-        if request.best_of is not None and request.best_of != (request.n or 1):
-            refuse(engine, "best_of", "does not choose among answers", "leave best_of out and use n")
+    if isinstance(request, CompletionRequest) and request.best_of not in (None, request.n or 1):
+        refuse(engine, "best_of", "does not choose among answers", "leave best_of out and use n")
     if request.grammar is not None:
         refuse(engine, "grammar", "can't hold to a grammar", "leave grammar out")
     if request.regex is not None:

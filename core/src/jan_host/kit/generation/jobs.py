@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from collections.abc import Sequence as Items
 from typing import Generic, Protocol, TypeVar
 
@@ -55,12 +55,24 @@ class Job(Generic[S]):
         prompt: The token ids of the prompt; at least one.
         samplers: One for each choice.
         stops: Stop strings.
-        limit: How many tokens each choice may have; at least one.
+        limit: How many tokens each choice may have; none at all only where the prompt is told.
+        tell_from: Tell the log probabilities of the prompt's tokens, from this one on; ``None``: don't.
     """
 
-    def __init__(self, prompt: Items[int], samplers: Items[S], *, stops: Items[str], limit: int) -> None:
+    def __init__(
+        self,
+        prompt: Items[int],
+        samplers: Items[S],
+        *,
+        stops: Items[str],
+        limit: int,
+        tell_from: int | None = None,
+    ) -> None:
         self.prompt = np.asarray(prompt, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
+        self.tell_from = tell_from
+        self.prompt_logprobs: list[TokenLogprob] = []
+        """Of the tokens from `tell_from` on; complete before anything of the first choice is made known."""
         self.cancelled = False
         self.times = Times()
         self.cached_tokens = 0
@@ -140,6 +152,26 @@ class Sequence(Generic[S]):
     def is_generating(self) -> bool:
         """Whether only the last chosen token is to be computed; otherwise it reads its prompt."""
         return self.generated > 0 and self.pending == 1
+
+    @property
+    def tells_prompt(self) -> bool:
+        """Whether scores behind all tokens of the prompt are wanted: none of it may be taken over."""
+        return self.job.tell_from is not None and self.index == 0
+
+    def tell(self, tells: Callable[[int, int], TokenLogprob], size: int) -> None:
+        """Note what is told of the prompt's tokens by the scores behind the next `size` ones.
+
+        Args:
+            tells: Gives what is told of a token (second argument) by the scores behind the computed token
+                with that number (first argument); -1 for the prompt's first token, which has none before it.
+            size: How many tokens were just computed; `advance` comes after this.
+        """
+        start = self.job.tell_from or 0
+        told = self.job.prompt_logprobs
+        first = max(self.past + 1 if self.past else 0, start)
+        del told[first - start :]  # a part may have been computed before, and lost
+        for place in range(first, min(self.past + size + 1, len(self.job.prompt))):
+            told.append(tells(place - self.past - 1, int(self._tokens[place])))
 
     def chunk(self, size: int) -> npt.NDArray[np.int32]:
         """The next `size` tokens to be computed."""

@@ -15,6 +15,7 @@ from jan_host.kit.generation import (
     chat_segments,
     nothing,
     prompt_ids,
+    refuse,
     refuse_structure,
     token_limit,
 )
@@ -75,6 +76,7 @@ class DecoderModel(LoadedModel):
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         """Continue a text; see `jan_host.Completes`."""
         refuse_structure(request, _ENGINE)
+        _refuse_completion(request)
         prompt = self._completion_prompt(request)
         limit = self._limit(request.token_limit(), prompt, chat=False)
         opening = ""
@@ -146,3 +148,15 @@ class DecoderModel(LoadedModel):
 
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
+
+
+def _refuse_completion(request: CompletionRequest) -> None:
+    """Raise for what can't be done with a prompt.
+
+    Raises:
+        UnsupportedError: Names the option and what to do.
+    """
+    if request.suffix:
+        refuse(_ENGINE, "suffix", "can't fill in the middle of a text", "leave suffix out")
+    if request.echo and request.logprobs is not None:
+        refuse(_ENGINE, "logprobs", "tells nothing of the prompt", "leave echo or logprobs out")

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from jan_host import EngineError, GenerationOptions, TokenLogprob
-from jan_host.kit.generation import MIROSTAT_CANDIDATES, Adjust, SamplingOptions, adjustments
+from jan_host.kit.generation import MIROSTAT_CANDIDATES, Adjust, Reporter, SamplingOptions, adjustments
 
-from jan_host_onnx.generation.logprobs import Reporter
 from jan_host_onnx.generation.sampling import filters
 from jan_host_onnx.generation.sampling.candidates import Candidates, Scores
 from jan_host_onnx.generation.sampling.mirostat import Mirostat
