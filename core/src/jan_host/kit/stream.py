@@ -41,9 +41,12 @@ class TextStream:
 
         Once a stop string was found, nothing comes any more.
         """
+        return self.push_text(self._decode(data)) if self.stopped is None else ""
+
+    def push_text(self, text: str) -> str:
+        """`push`, for text that is decoded already."""
         if self.stopped is not None:
             return ""
-        text = self._decode(data)
         return text if self._automaton is None else self._scan(text, self._automaton)
 
     def flush(self) -> str:

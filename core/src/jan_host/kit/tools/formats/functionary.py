@@ -1,0 +1,84 @@
+"""Functionary v3.1 (tagged functions over Llama 3.1's template) and v3.2 (``>>>`` before each part).
+
+Documented at https://github.com/MeetKai/functionary, in its prompt templates' tests.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from jan_host.kit.tools.feed import Feed, MalformedError, Steps
+from jan_host.kit.tools.formats.base import CallDict, Format, MarkedFormat, attempt, plain_call
+from jan_host.kit.tools.formats.llama3 import PYTHON_TAG, python_code, tagged_function
+from jan_host.kit.tools.json_text import container
+from jan_host.kit.tools.said import Sink
+
+_PART: Final = ">>>"
+_TO_EVERYBODY: Final = "all"
+
+
+class TaggedFunctionary(MarkedFormat):
+    """v3.1: ``<function=name>{...}</function>``, and code behind ``<|python_tag|>``."""
+
+    special: ClassVar = (PYTHON_TAG,)
+    openers: ClassVar = ("<function=", PYTHON_TAG)
+
+    def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
+        """See `MarkedFormat`."""
+        yield from python_code(feed, sink) if marker == PYTHON_TAG else tagged_function(feed, sink)
+
+    def write_calls(self, calls: Sequence[CallDict]) -> str:
+        """Tagged functions."""
+        plain = (plain_call(call) for call in calls)
+        return "".join(
+            f"<function={call['name']}>{json.dumps(call['arguments'])}</function>" for call in plain
+        )
+
+
+class PartedFunctionary(Format):
+    """v3.2: ``all\\n`` and content, or ``name\\n{...}``, with ``>>>`` before each part but the first."""
+
+    structured: ClassVar = True
+
+    def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
+        """The parts of an answer; the prompt ends with the first ``>>>``."""
+        yield from feed.starts_with(_PART)
+        more = True
+        while more:
+            yield from attempt(self._part(feed, sink), "", feed, sink)
+            more = (yield from feed.until((_PART,), sink.content)) is not None
+
+    def _part(self, feed: Feed, sink: Sink) -> Steps[None]:
+        name = yield from feed.word(lambda character: character not in "\n{")
+        if name == _TO_EVERYBODY:
+            yield from feed.expect("\n")
+            feed.mark()
+            return
+        if not sink.may_call(name):
+            raise MalformedError
+        yield from feed.starts_with("\n")
+        if (yield from feed.space()) == "{":
+            sink.call(name)
+            feed.mark()
+            yield from container(feed, sink.arguments)
+            feed.mark()
+            yield from feed.space()
+        elif name == "python":
+            yield from self._code(feed, sink)
+        else:
+            raise MalformedError
+
+    def _code(self, feed: Feed, sink: Sink) -> Steps[None]:
+        sink.call("python")
+        feed.mark()
+        sink.arguments('{"code": "')
+        marker = yield from feed.until((_PART,), lambda text: sink.arguments(json.dumps(text)[1:-1]))
+        sink.arguments('"}')
+        feed.mark()
+        if marker is not None:
+            yield from self._part(feed, sink)
+
+    def write_calls(self, calls: Sequence[CallDict]) -> str:
+        """Parts."""
+        plain = (plain_call(call) for call in calls)
+        return "".join(f"{_PART}{call['name']}\n{json.dumps(call['arguments'])}" for call in plain)

@@ -1,0 +1,101 @@
+"""An answer is read while it is generated: bytes become text, reasoning and calls."""
+
+import codecs
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from jan_host.contract.generation import FinishReason
+from jan_host.kit.tools.feed import Feed, Steps
+from jan_host.kit.tools.formats.base import Format
+from jan_host.kit.tools.reasoning import Tags, read_reasoning
+from jan_host.kit.tools.said import Said, Sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the answers to a request are to be read."""
+
+    format: Format
+    names: Sequence[str] = ()
+    """The tools that may be called; without any, calls are content."""
+    most: int | None = None
+    """How many calls there may be."""
+    tags: Sequence[Tags] = ()
+    """What may stand around reasoning."""
+    inside: Tags | None = None
+    """The tags that the prompt has opened."""
+    stops: Sequence[str] = ()
+    """Stop strings; they are looked for in the content alone."""
+
+    def reader(self) -> "AnswerReader":
+        """A reader for one choice."""
+        return AnswerReader(self)
+
+
+class AnswerReader:
+    """Reads one choice.
+
+    What comes out does not depend on how the bytes were split. Nothing that a model writes is an error: what
+    is no call is content, as it stands.
+
+    Args:
+        reading: How.
+    """
+
+    parses = True
+
+    def __init__(self, reading: Reading) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._feed = Feed()
+        self._sink = Sink(reading.names, most=reading.most, stops=reading.stops, new_id=reading.format.new_id)
+        self._steps = _answer(self._feed, self._sink, reading)
+        self._ended = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer is over by what was read: a stop string, or the last call that is wanted."""
+        return self._sink.ended
+
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether the model is reasoning at this moment."""
+        return self._sink.is_reasoning
+
+    def push(self, data: bytes) -> Said:
+        """What is certain after `data`, the bytes of the next token or tokens."""
+        text = self._decode(data)
+        if not text or self.stopped:
+            return Said()
+        self._feed.add(text)
+        self._advance()
+        return self._sink.take()
+
+    def flush(self) -> Said:
+        """The rest, at the end of the generation."""
+        if self.stopped:
+            return Said()
+        self._feed.add(self._decode(b"", True))
+        self._feed.end()
+        self._advance()
+        self._sink.finish()
+        return self._sink.take()
+
+    def reason(self, reason: FinishReason) -> FinishReason:
+        """The finish reason of an answer that ended by `reason`."""
+        return "tool_calls" if reason == "stop" and self._sink.calls else reason
+
+    def _advance(self) -> None:
+        if not self._ended:
+            with suppress(StopIteration):
+                next(self._steps)
+                return
+            self._ended = True
+
+
+def _answer(feed: Feed, sink: Sink, reading: Reading) -> Steps[None]:
+    if reading.tags:
+        yield from read_reasoning(feed, sink, reading.tags, reading.inside)
+    if reading.names or reading.format.structured:
+        yield from reading.format.parse(feed, sink)
+    yield from feed.until((), sink.content)
