@@ -12,12 +12,14 @@ from jan_host import (
     LoadedModel,
 )
 from jan_host.kit.generation import Job, Scheduler, answer, nothing, token_limit
+from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
 
 from jan_host_llamacpp.loading import Opened
 from jan_host_llamacpp.prompts import Prompt, chat_prompt, completion_prompt
 from jan_host_llamacpp.sampling import Sampler, build_sampler
 from jan_host_llamacpp.slots import Slots
 from jan_host_llamacpp.stepper import Stepper
+from jan_host_llamacpp.vocab import Vocab
 
 
 class LlamaCppModel(LoadedModel):
@@ -38,6 +40,7 @@ class LlamaCppModel(LoadedModel):
         self._template = opened.template
         self._system_prompt = system_prompt
         self._default_limit = default_limit
+        self._grammars = Grammars(_table(opened.vocab))
         stepper = Stepper(opened.context, opened.kv, Slots(opened.kv), opened.vocab)
         self._scheduler = Scheduler(
             stepper, workers=opened.kv.sequences, max_queue=max_queue, name="llama.cpp"
@@ -77,6 +80,7 @@ class LlamaCppModel(LoadedModel):
     async def unload(self) -> None:
         """End the compute thread, then free context and weights."""
         await self._scheduler.close()
+        await self._grammars.close()
         await asyncio.to_thread(self._opened.close)
 
     def _limit(self, asked: int | None, prompt: Sequence[int], *, chat: bool) -> int:
@@ -104,12 +108,31 @@ class LlamaCppModel(LoadedModel):
                 yield delta
 
     async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
+        constraints = await self._constraints(request, forces=top_logprobs is None)
+
         def build() -> list[Sampler]:
             length = self._opened.context_length
             return [
-                build_sampler(request, choice, self._vocab, length, top_logprobs)
-                for choice in range(request.n or 1)
+                build_sampler(request, choice, self._vocab, length, top_logprobs, constraint)
+                for choice, constraint in enumerate(constraints)
             ]
 
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
+
+    async def _constraints(self, request: GenerationOptions, *, forces: bool) -> Sequence[Constraint | None]:
+        """What each choice is held to; of forced tokens, which have no scores, nothing could be told."""
+        form, choices = form_of(request), request.n or 1
+        if form is None:
+            return [None] * choices
+        return await self._grammars.constraints(form, choices, forces=forces)
+
+
+def _table(vocab: Vocab) -> TokenTable:
+    return TokenTable(
+        size=vocab.size,
+        ends=vocab.ends,
+        special=vocab.control,
+        spelled=vocab.spelled,
+        tokenize=vocab.tokenize,
+    )

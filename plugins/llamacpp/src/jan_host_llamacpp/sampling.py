@@ -1,18 +1,23 @@
 """How the next token is chosen: adjusted scores, then llama.cpp's sampler chain or the best token."""
 
+import ctypes
 import weakref
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
-from jan_host import GenerationOptions, TokenLogprob
+from jan_host import EngineError, GenerationOptions, InvalidRequestError, TokenLogprob
 from jan_host.kit.generation import Adjust, Reporter, SamplingOptions, adjustments
+from jan_host.kit.structure import Constraint
 
 from jan_host_llamacpp.chains import build_chain
 from jan_host_llamacpp.native import NativeContext
 from jan_host_llamacpp.vocab import Vocab
+
+_CANDIDATE: Final = np.dtype([("id", np.int32), ("score", np.float32), ("probability", np.float32)])
+"""llama.cpp's ``llama_token_data``."""
 
 
 class Chosen(NamedTuple):
@@ -30,22 +35,29 @@ class Sampler:
         adjustments: Applied to the scores first, in order.
         looks_back: How many earlier tokens the chain needs to know.
         reporter: Tells log probabilities; ``None`` where nobody asked.
+        constraint: What the text is held to.
     """
 
     def __init__(
-        self, chain: Any, adjustments: Sequence[Adjust], looks_back: int, reporter: Reporter | None
+        self,
+        chain: Any,
+        adjustments: Sequence[Adjust],
+        looks_back: int,
+        reporter: Reporter | None,
+        constraint: Constraint | None,
     ) -> None:
         self._chain = chain
         self._adjustments = tuple(adjustments)
         self._looks_back = looks_back
         self.reporter = reporter
+        self.constraint = constraint
         if chain is not None:
             weakref.finalize(self, lib.llama_sampler_free, chain).atexit = False
 
-    def observe(self, prompt: npt.NDArray[np.int32]) -> None:
-        """Show the chain the prompt, so that penalties see what was said before."""
+    def observe(self, tokens: npt.NDArray[np.int32]) -> None:
+        """Show the chain tokens that it did not choose, so that penalties know of them."""
         if self._chain is not None and self._looks_back:
-            for token in prompt[-self._looks_back :].tolist():
+            for token in tokens[-self._looks_back :].tolist():
                 lib.llama_sampler_accept(self._chain, token)
 
     def sample(self, context: NativeContext, index: int, generated: int) -> Chosen:
@@ -57,14 +69,44 @@ class Sampler:
         return Chosen(token, report(token))
 
     def _choose(self, context: NativeContext, index: int, generated: int) -> int:
-        if self._adjustments or self._chain is None:
+        if self._adjustments or self._chain is None or self.constraint is not None:
             scores = context.logits(index)
             for adjust in self._adjustments:
                 adjust(scores, generated)
+            if self.constraint is not None:
+                return self._choose_among(self.constraint.allowed(), scores)
             if self._chain is None:
                 return int(scores.argmax())
         token: int = lib.llama_sampler_sample(self._chain, context.pointer, index)
         return token
+
+    def _choose_among(self, allowed: npt.NDArray[np.intp], scores: npt.NDArray[np.float32]) -> int:
+        """The next token, one of `allowed`: the chain sees no others, which costs less than to mask them."""
+        candidates = np.empty(len(allowed), _CANDIDATE)
+        candidates["id"] = allowed
+        candidates["score"] = scores[allowed]
+        place = int(candidates["score"].argmax())
+        if len(allowed) > 1 and np.isneginf(candidates["score"][place]):
+            raise InvalidRequestError(
+                "logit_bias forbids every token that may come next in the wanted form. Forbid fewer.",
+                param="logit_bias",
+            )
+        if self._chain is None:
+            return int(allowed[place])
+        if len(allowed) > 1:
+            place = self._apply(candidates)
+        token = int(candidates["id"][place])
+        lib.llama_sampler_accept(self._chain, token)
+        return token
+
+    def _apply(self, candidates: npt.NDArray[Any]) -> int:
+        """Where the chosen one stands, after the chain has changed their order."""
+        first = ctypes.cast(candidates.ctypes.data, ctypes.POINTER(lib.llama_token_data))
+        array = lib.llama_token_data_array(data=first, size=len(candidates), selected=-1, sorted=False)
+        lib.llama_sampler_apply(self._chain, ctypes.byref(array))
+        if not 0 <= array.selected < array.size:
+            raise EngineError("llama.cpp's samplers chose no token. Try other sampling options.")
+        return int(array.selected)
 
 
 def build_sampler(
@@ -73,6 +115,7 @@ def build_sampler(
     vocab: Vocab,
     context_length: int,
     top_logprobs: int | None = None,
+    constraint: Constraint | None = None,
 ) -> Sampler:
     """The sampler of one choice of a request.
 
@@ -82,6 +125,7 @@ def build_sampler(
         vocab: The model's vocabulary.
         context_length: Tokens that one request may use: penalties look back no further.
         top_logprobs: How many of the most probable tokens to tell at each place; ``None``: tell nothing.
+        constraint: What the text is held to.
 
     Raises:
         InvalidRequestError: An unknown sampler, or a token id that does not exist.
@@ -89,4 +133,4 @@ def build_sampler(
     wanted = SamplingOptions(options, choice, context_length)
     adjust = adjustments(options, vocab.end_ids, vocab.size)
     reporter = None if top_logprobs is None else Reporter(vocab, top_logprobs)
-    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back, reporter)
+    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back, reporter, constraint)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-from jan_host import Delta, EngineError, TokenLogprob
+from jan_host import Delta, EngineError, JanHostError, TokenLogprob
 from jan_host.kit.generation import Event, Job, Sequence
 
 from jan_host_llamacpp.batch import Batch
@@ -189,7 +189,12 @@ class Stepper:
             sequence.advance(part.size)
             if sequence.pending:
                 continue
-            delta = self._next(part)
+            try:
+                delta = self._next(part)
+            except JanHostError as error:
+                events.append((sequence.job, error))
+                self._slots.release(part.slot)
+                continue
             if delta is not None:
                 events.append((sequence.job, delta))
                 if delta.finish_reason is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Never
 
-from jan_host.contract.chat import ChatMessage, ChatRequest, TextFormat
+from jan_host.contract.chat import ChatMessage, ChatRequest
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import ContextLengthExceededError, InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
@@ -76,19 +76,12 @@ def refuse_structure(request: GenerationOptions, engine: str) -> None:
     """Raise for what no local engine can do yet: nothing is ignored in silence.
 
     Raises:
-        UnsupportedError: The request wants tools or structured output.
+        UnsupportedError: The request wants tools, or the best of several answers.
     """
-    if isinstance(request, ChatRequest):
-        if request.tools and request.tool_choice != "none":
-            refuse(engine, "tools", "can't call tools", 'leave tools out, or set tool_choice to "none"')
-        if request.response_format is not None and not isinstance(request.response_format, TextFormat):
-            refuse(engine, "response_format", "answers in plain text only", "leave response_format out")
+    if isinstance(request, ChatRequest) and request.tools and request.tool_choice != "none":
+        refuse(engine, "tools", "can't call tools", 'leave tools out, or set tool_choice to "none"')
     if isinstance(request, CompletionRequest) and request.best_of not in (None, request.n or 1):
         refuse(engine, "best_of", "does not choose among answers", "leave best_of out and use n")
-    if request.grammar is not None:
-        refuse(engine, "grammar", "can't hold to a grammar", "leave grammar out")
-    if request.regex is not None:
-        refuse(engine, "regex", "can't hold to a regular expression", "leave regex out")
 
 
 def refuse(engine: str, param: str, problem: str, cure: str) -> Never:

@@ -20,13 +20,19 @@ from jan_host.contract.generation import (
     Usage,
 )
 from jan_host.kit.stream import TextStream
+from jan_host.kit.structure import Constraint
 
 
 class Observes(Protocol):
-    """Chooses tokens, and wants to know the prompt before."""
+    """Chooses tokens, and wants to know those that it did not choose."""
 
-    def observe(self, prompt: npt.NDArray[np.int32]) -> None:
-        """Look at the prompt, so that penalties see what was said before."""
+    @property
+    def constraint(self) -> Constraint | None:
+        """What it is held to, beside the scores; it chooses among the tokens that are allowed."""
+        ...
+
+    def observe(self, tokens: npt.NDArray[np.int32]) -> None:
+        """Look at the prompt, or at tokens that follow for certain, so that penalties know of them."""
         ...
 
 
@@ -192,7 +198,7 @@ class Sequence(Generic[S]):
         self.job.times.first_token = self.job.times.first_token or time.perf_counter()
 
     def take(self, token: int, vocab: Vocabulary, logprob: TokenLogprob | None = None) -> Delta | None:
-        """Add the token that was chosen.
+        """Add the token that was chosen, and those that follow it for certain.
 
         Args:
             token: The token.
@@ -202,22 +208,41 @@ class Sequence(Generic[S]):
         Returns:
             The text that became certain, or the end of the choice, or ``None`` while there is
             nothing to tell.
+
+        Raises:
+            InvalidRequestError: What the text is held to became too complex.
         """
-        self.generated += 1
-        self.job.generated_tokens += 1
-        if token in vocab.ends:
-            return self.end("stop")
-        self._tokens[self.length] = token
-        self.length += 1
-        piece = vocab.piece(token)
-        if logprob is not None:
-            self._logprobs.hold(logprob, len(piece))
-        text = self.stream.push(piece)
-        if self.stream.stopped is not None:
+        constraint = self.sampler.constraint
+        forced = constraint.accept(token) if constraint is not None else ()
+        if logprob is not None and token not in vocab.ends:
+            self._logprobs.hold(logprob, len(vocab.piece(token)))
+        text = ""
+        for each in (token, *forced):
+            if self.generated >= self.limit:
+                return self.end("length", text)
+            self._count()
+            if each in vocab.ends:
+                return self.end("stop", text)
+            text += self._add(each, vocab)
+            if self.stream.stopped is not None:
+                return self.end("stop", text)
+        if constraint is not None and constraint.complete:
             return self.end("stop", text)
         if self.generated >= self.limit:
             return self.end("length", text)
+        if forced:
+            self.sampler.observe(np.array(forced, np.int32))
         return Delta(index=self.index, text=text, logprobs=self._logprobs.release(text)) if text else None
+
+    def _count(self) -> None:
+        self.generated += 1
+        self.job.generated_tokens += 1
+
+    def _add(self, token: int, vocab: Vocabulary) -> str:
+        """The text that became certain by a token."""
+        self._tokens[self.length] = token
+        self.length += 1
+        return self.stream.push(vocab.piece(token))
 
     def end(self, reason: FinishReason, text: str = "") -> Delta:
         """The last delta of this choice; of the whole job too, when the other choices have ended."""

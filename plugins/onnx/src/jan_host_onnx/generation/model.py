@@ -20,6 +20,7 @@ from jan_host.kit.generation import (
     token_limit,
 )
 
+from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
 from jan_host_onnx.generation.sampling import Sampler, build_sampler
 from jan_host_onnx.generation.vocabulary import Vocabulary
 
@@ -61,6 +62,7 @@ class DecoderModel(LoadedModel):
         )
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        self._grammars = Grammars(_table(opened.vocabulary))
         """Answer a conversation; see `jan_host.Chats`."""
         refuse_structure(request, _ENGINE)
         template = self._opened.template
@@ -103,6 +105,7 @@ class DecoderModel(LoadedModel):
     def _completion_prompt(self, request: CompletionRequest) -> list[int]:
         vocabulary = self._vocabulary
         if isinstance(request.prompt, str):
+        await self._grammars.close()
             before, _ = vocabulary.tokenizer.frame
             ids = vocabulary.tokenizer.tokenize(request.prompt)
             return [*before, *ids] or vocabulary.start()
@@ -142,11 +145,13 @@ class DecoderModel(LoadedModel):
         def build() -> list[Sampler]:
             length = self._opened.context_length
             return [
-                build_sampler(request, choice, self._vocabulary, length, top_logprobs)
-                for choice in range(request.n or 1)
+                build_sampler(request, choice, self._vocabulary, length, top_logprobs, constraint)
+                for choice, constraint in enumerate(constraints)
             ]
 
         # DRY looks through the whole vocabulary: too long for the event loop.
+        constraints = await self._constraints(request)
+
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
 
 
@@ -157,6 +162,21 @@ def _refuse_completion(request: CompletionRequest) -> None:
         UnsupportedError: Names the option and what to do.
     """
     if request.suffix:
+    async def _constraints(self, request: GenerationOptions) -> Sequence[Constraint | None]:
+        """What each choice is held to."""
+        form, choices = form_of(request), request.n or 1
+        return [None] * choices if form is None else await self._grammars.constraints(form, choices)
+
+
+def _table(vocabulary: Vocabulary) -> TokenTable:
+    return TokenTable(
+        size=vocabulary.size,
+        ends=vocabulary.ends,
+        special=vocabulary.tokenizer.control,
+        spelled=vocabulary.spelled,
+        tokenize=vocabulary.tokenizer.tokenize,
+    )
+
         refuse(_ENGINE, "suffix", "can't fill in the middle of a text", "leave suffix out")
     if request.echo and request.logprobs is not None:
         refuse(_ENGINE, "logprobs", "tells nothing of the prompt", "leave echo or logprobs out")

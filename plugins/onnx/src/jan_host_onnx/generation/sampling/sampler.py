@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from jan_host import EngineError, GenerationOptions, TokenLogprob
+from jan_host import EngineError, GenerationOptions, InvalidRequestError, TokenLogprob
 from jan_host.kit.generation import MIROSTAT_CANDIDATES, Adjust, Reporter, SamplingOptions, adjustments
+from jan_host.kit.structure import Constraint
 
 from jan_host_onnx.generation.sampling import filters
 from jan_host_onnx.generation.sampling.candidates import Candidates, Scores
@@ -33,6 +34,7 @@ class Sampler:
         adjust: Applied to the scores of all tokens first, in order.
         vocabulary: The model's.
         reporter: Tells log probabilities; ``None`` where nobody asked.
+        constraint: What the text is held to.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class Sampler:
         adjust: Items[Adjust],
         vocabulary: Vocabulary,
         reporter: Reporter | None,
+        constraint: Constraint | None,
     ) -> None:
         self._greedy = options.greedy
         self._adjust = tuple(adjust)
         self._reporter = reporter
+        self.constraint = constraint
         self._generator = np.random.Generator(np.random.PCG64(options.seed))
         self._penalties = _penalties(options, vocabulary)
         self._mirostat = _mirostat(options, vocabulary)
@@ -52,10 +56,10 @@ class Sampler:
         self._window = np.empty(options.looks_back, np.int32)
         self._seen = 0
 
-    def observe(self, prompt: npt.NDArray[np.int32]) -> None:
+    def observe(self, tokens: npt.NDArray[np.int32]) -> None:
         """Look at the prompt, so that penalties see what was said before."""
         reach = len(self._window)
-        last = prompt[-reach:] if reach else prompt[:0]
+        last = tokens[-reach:] if reach else tokens[:0]
         self._window[reach - len(last) :] = last
         self._seen = len(last)
 
@@ -72,6 +76,8 @@ class Sampler:
         report = self._reporter.prepare(scores) if self._reporter is not None else None
         for adjust in self._adjust:
             adjust(scores, generated)
+        if self.constraint is not None:
+            _hold(scores, self.constraint.allowed())
         token = self._draw(self.candidates(scores)) if not self._greedy else self._best(scores)
         if np.isnan(scores[token]):
             raise EngineError(
@@ -85,6 +91,8 @@ class Sampler:
         """The tokens among which is drawn, with their scores; changes `scores`."""
         self._penalize(scores)
         candidates = Candidates(scores)
+        if self.constraint is not None:
+            candidates.keep(self.constraint.allowed())
         for stage in self._stages:
             stage(candidates)
         return candidates
@@ -119,6 +127,7 @@ def build_sampler(
     vocabulary: Vocabulary,
     context_length: int,
     top_logprobs: int | None,
+    constraint: Constraint | None = None,
 ) -> Sampler:
     """The sampler of one choice of a request.
 
@@ -128,13 +137,32 @@ def build_sampler(
         vocabulary: The model's vocabulary.
         context_length: Tokens that one request may use: penalties look back no further.
         top_logprobs: How many of the most probable tokens to tell at each place; ``None``: tell nothing.
+        constraint: What the text is held to.
 
     Raises:
         InvalidRequestError: An unknown sampler, or a token id that does not exist.
     """
     reporter = None if top_logprobs is None else Reporter(vocabulary, top_logprobs)
     adjust = adjustments(options, vocabulary.end_ids, vocabulary.size)
-    return Sampler(SamplingOptions(options, choice, context_length), adjust, vocabulary, reporter)
+    return Sampler(SamplingOptions(options, choice, context_length), adjust, vocabulary, reporter, constraint)
+
+
+def _hold(scores: Scores, allowed: npt.NDArray[np.intp]) -> None:
+    """Make all tokens impossible but those that are allowed.
+
+    Raises:
+        InvalidRequestError: Those are impossible already.
+    """
+    held = scores[allowed]
+    if len(allowed) == 1:
+        held[:] = 0  # it comes, whatever its score
+    elif np.isneginf(held.max()):
+        raise InvalidRequestError(
+            "logit_bias forbids every token that may come next in the wanted form. Forbid fewer.",
+            param="logit_bias",
+        )
+    scores[:] = -np.inf
+    scores[allowed] = held
 
 
 def _penalties(wanted: SamplingOptions, vocabulary: Vocabulary) -> list[Penalty]:

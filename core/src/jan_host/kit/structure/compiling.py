@@ -1,0 +1,106 @@
+"""Compiles what a text must match for one vocabulary. Imports llguidance; `grammars` does so when asked."""
+
+import json
+import time
+from typing import Any, Final
+
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+from jan_host.contract.errors import InvalidRequestError
+from jan_host.kit.structure.constraint import summary
+from jan_host.kit.structure.forms import Form
+from jan_host.kit.structure.schemas import blamed_part
+from jan_host.kit.structure.trying import Trial
+from jan_host.kit.structure.vocabulary import TokenTable, read_vocabulary
+
+_SEEKING_SECONDS: Final = 1.0
+"""How long to look for the part of a schema that is to blame."""
+_LIMITS: Final = {"step_lexer_fuel": 50_000, "step_max_items": 20_000, "max_lexer_states": 50_000}
+"""A quarter of llguidance's own: about 10 ms for the tokens that may come next, and 100 MB."""
+_NOTHING_MATCHES: Final = "NoExtension"
+_ONE_LINE: Final = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+"""As Python's ``json.dumps`` writes: models saw much of it, and what holds the values together is forced."""
+_SPACED: Final = {"whitespace_pattern": r"( |\n[ \t]{0,32})"}
+"""Line breaks and indentation as the model likes, but no endless ones."""
+
+
+class Compiler:
+    """Used by one thread, but for `close`.
+
+    Args:
+        table: The model's vocabulary.
+    """
+
+    def __init__(self, table: TokenTable) -> None:
+        self._table = table
+        self._trial = Trial(table.special)
+        self._tokenizer: LLTokenizer | None = None
+
+    def compile(self, form: Form, seconds: float) -> LLMatcher:
+        """The state at the beginning of a text that matches `form`, to be copied for each text.
+
+        Args:
+            form: What the text must match.
+            seconds: How long it may take.
+
+        Raises:
+            InvalidRequestError: The form is wrong, matches nothing or is too complex; says where and why.
+        """
+        source = _source(form, form.text)
+        complaint = self._trial.problem(source, _LIMITS, seconds)
+        if complaint is not None:
+            raise _refusal(form, complaint, self._where(form, complaint))
+        if self._tokenizer is None:
+            self._tokenizer = read_vocabulary(self._table)
+        limits = LLParserLimits(
+            step_lexer_fuel=_LIMITS["step_lexer_fuel"],
+            step_max_items=_LIMITS["step_max_items"],
+            max_lexer_states=_LIMITS["max_lexer_states"],
+            verbose_errors=False,
+        )
+        matcher = LLMatcher(self._tokenizer, source, log_level=0, limits=limits)
+        matcher.compute_bitmask()  # so that each copy finds the work of its first token done
+        if matcher.is_error():
+            raise _refusal(form, matcher.get_error())
+        return matcher
+
+    def close(self) -> None:
+        """End the process that tries grammars; what is compiled now is given up. Callable from any thread."""
+        self._trial.close()
+
+    def _where(self, form: Form, complaint: str) -> str:
+        """Which part of a schema is to blame."""
+        if form.kind != "json_schema":
+            return ""
+        until = time.monotonic() + _SEEKING_SECONDS
+
+        def complaint_about(schema: str) -> str | None:
+            left = until - time.monotonic()
+            return self._trial.problem(_source(form, schema), _LIMITS, left) if left > 0 else None
+
+        return blamed_part(json.loads(form.text), complaint, complaint_about)
+
+
+def _source(form: Form, text: str) -> str:
+    """A form as llguidance's compiler takes it."""
+    if form.kind == "regex":
+        if (len(text) - len(text.rstrip("\\"))) % 2:  # it would be lost on the way
+            raise _refusal(form, r"a \ at the end escapes nothing")
+        return LLMatcher.grammar_from_regex(text)
+    if form.kind == "lark":
+        return LLMatcher.grammar_from_lark(text)
+    options: Any = {
+        **(_SPACED if form.spaced else _ONE_LINE),
+        "lenient": not form.exact,
+        "coerce_one_of": not form.exact,
+    }
+    return LLMatcher.grammar_from_json_schema(text, overrides=options)
+
+
+def _refusal(form: Form, complaint: str, where: str = "") -> InvalidRequestError:
+    """The error for a form that can't be had."""
+    problem = summary(complaint)
+    if problem.startswith(_NOTHING_MATCHES):
+        problem = "no text matches it"
+    place = f"{form.param} at {where}" if where else form.param
+    return InvalidRequestError(f"{place} can't be used: {problem}.", param=form.param)

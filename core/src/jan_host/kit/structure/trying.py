@@ -1,0 +1,109 @@
+"""Asks the process of `trial` whether a grammar can be compiled, within a deadline."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from jan_host.contract.errors import EngineError
+
+_PROGRAM: Final = Path(__file__).with_name("trial.py")
+_START_SECONDS: Final = 30.0
+TOO_LONG: Final = "it takes longer to compile than grammars may"
+TOO_MUCH: Final = "it needs more memory or nests deeper than grammars may"
+
+
+class Trial:
+    """May be used from several threads; one grammar is tried at a time.
+
+    Args:
+        special: The texts of the model's control tokens, which a grammar may name.
+    """
+
+    def __init__(self, special: Iterable[str]) -> None:
+        self._hello = {"special": list(special)}
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def problem(self, grammar: str, limits: dict[str, int], seconds: float) -> str | None:
+        """What is wrong with a grammar.
+
+        Args:
+            grammar: As llguidance's own functions write it.
+            limits: For its parser.
+            seconds: How long it may take.
+
+        Raises:
+            EngineError: The process can't be started.
+        """
+        with self._lock:
+            for _ in range(2):  # it may have ended for want of work the moment before
+                process = self._running()
+                answer, late = _ask(process, {"grammar": grammar, "limits": limits}, seconds)
+                if answer is not None:
+                    problem: str | None = answer["problem"]
+                    return problem
+                if self._end() != 0:
+                    break
+            return TOO_LONG if late else TOO_MUCH
+
+    def close(self) -> None:
+        """End the process; what it tries now is given up."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
+        with self._lock:
+            self._end()
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._closed:
+            raise EngineError("The model was unloaded. Send the request again.")
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(_PROGRAM)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            if _ask(self._process, self._hello, _START_SECONDS)[0] is None:
+                code = self._end()
+                raise EngineError(
+                    f"The process that tries grammars did not start (exit code {code})."
+                    " Send the request again."
+                )
+        return self._process
+
+    def _end(self) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with suppress(OSError), process:  # closes its pipes, and waits
+            process.kill()
+        return process.returncode
+
+
+def _ask(process: "subprocess.Popen[bytes]", line: Any, seconds: float) -> tuple[Any, bool]:
+    """The answer to a line, or ``None`` when there is none; and whether that is since it took too long."""
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    answer = b""
+    with suppress(OSError):
+        if process.stdin is not None and process.stdout is not None:  # they are pipes
+            process.stdin.write(json.dumps(line).encode() + b"\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+    timer.cancel()
+    return (json.loads(answer) if answer.endswith(b"\n") else None), late.is_set()
