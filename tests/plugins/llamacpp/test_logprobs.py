@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,9 +38,7 @@ async def test_the_tokens_of_an_answer_are_its_text(model: LlamaCppModel) -> Non
 
 
 @pytest.mark.parametrize("options", [{}, {"logprobs": False}, {"logprobs": False, "top_logprobs": None}])
-async def test_nothing_is_told_that_nobody_asked_for(
-    model: LlamaCppModel, options: dict[str, object]
-) -> None:
+async def test_nothing_is_told_that_nobody_asked_for(model: LlamaCppModel, options: dict[str, Any]) -> None:
     assert not _told(await collect(model.chat(chat(max_tokens=3, **options))))
 
 
