@@ -1,13 +1,15 @@
 """What a client hears when something is wrong: one shape, a status, an id, and what to do."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import MODEL, chat, said
+from tests.api.conftest import MODEL, StartServer, chat, said
 
 JSON = {"content-type": "application/json"}
+TOOLS = {"tools": [{"type": "function", "function": {"name": "f"}}]}
 
 
 def error_of(response: httpx.Response) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def test_a_body_that_is_missing_is_asked_for(client: httpx.Client, path: str) ->
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"messages": [{"role": "pirate", "content": "x"}]}, "messages[0].role"),
+        ({"model": MODEL, "messages": [{"role": "pirate", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": 5}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{}]}]}, "messages[0].content[0].type"),
@@ -48,7 +51,9 @@ def test_a_body_that_is_missing_is_asked_for(client: httpx.Client, path: str) ->
         ({"messages": said("x"), "tools": [{"type": "function"}]}, "tools[0].function"),
         ({"messages": said("x"), "tools": [{"type": "custom"}, {"function": {}}]}, "tools[1].function.name"),
         ({"messages": said("x"), "response_format": {"schema": {}}}, "response_format.type"),
-        ({"messages": said("x"), "tool_choice": "perhaps"}, "tool_choice"),
+        ({"model": MODEL, "messages": said("x"), **TOOLS, "tool_choice": "any"}, "tool_choice"),
+        ({"messages": said("x"), "max_tokens": -2}, "max_tokens"),
+        ({"messages": said("x"), "ma": 1e999}, None),
         ({"messages": []}, "messages"),
         ({}, "messages"),
         ({"messages": [{"content": "x"}]}, "messages[0].role"),
@@ -58,8 +63,9 @@ def test_a_body_that_is_missing_is_asked_for(client: httpx.Client, path: str) ->
         ({"messages": said("x"), "$extra": {"a": 1}}, "$extra"),
     ],
 )
-def test_a_malformed_field_is_named(client: httpx.Client, body: Any, param: str) -> None:
-    response = post(client, body)
+def test_a_malformed_field_is_named(client: httpx.Client, body: Any, param: str | None) -> None:
+    content = json.dumps(body).replace("Infinity", "1e999")
+    response = client.post("/v1/chat/completions", content=content, headers=JSON)
     assert response.status_code == 422
     error = error_of(response)
     assert (error["param"], error["code"], error["type"]) == (
@@ -67,7 +73,7 @@ def test_a_malformed_field_is_named(client: httpx.Client, body: Any, param: str)
         "validation_error",
         "invalid_request_error",
     )
-    assert error["message"].startswith(param) or param == "$extra"
+    assert error["message"].startswith(param or "The request's body") or param == "$extra"
 
 
 @pytest.mark.parametrize(
@@ -181,6 +187,20 @@ def test_an_unexpected_failure_leaks_nothing(client: httpx.Client, server: Any) 
     assert "a secret that no client may see" in server.log.read_text()
 
 
+def test_a_mark_of_byte_order_is_stepped_over(client: httpx.Client) -> None:
+    body = "\ufeff" + json.dumps(chat("count 1"))
+    assert client.post("/v1/chat/completions", content=body, headers=JSON).status_code == 200
+
+
+def test_a_large_body(start_server: StartServer) -> None:
+    """It is decoded elsewhere than a small one."""
+    with start_server() as server, server.client() as client:
+        whole = {**chat("count 1"), "more": ["ä"] * 100_000}
+        assert client.post("/v1/chat/completions", json=whole).status_code == 200
+        broken = client.post("/v1/completions", json={"prompt": ["a" * 400_000, {}]})
+        assert error_of(broken)["param"] == "prompt[1]"
+
+
 @pytest.mark.parametrize("given", ["a b", "x" * 129, "tab\tbed", "ümlaut"])
 def test_a_strange_request_id_is_replaced(client: httpx.Client, given: str) -> None:
     response = client.get("/health", headers=[(b"x-request-id", given.encode())])
@@ -192,8 +212,30 @@ def test_head_and_options(client: httpx.Client) -> None:
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) > 100
     assert client.head("/v1/events").status_code == 200
-    options = client.options("/v1/models")
-    assert (options.status_code, options.headers["allow"]) == (204, "GET, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/v1/chat/completions", "OPTIONS, POST"),
+        ("//chat/completions/?a=b", "OPTIONS, POST"),
+        ("/v1/models/a/b", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/models/a%2Fb/start", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/v1/downloads/7", "DELETE, GET, HEAD, OPTIONS"),
+        ("/health", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_all_methods_of_a_path_are_told(client: httpx.Client, path: str, allowed: str) -> None:
+    options = client.options(f"{client.base_url}{path}")
+    assert (options.status_code, options.headers["allow"]) == (204, allowed)
+    if "PUT" not in allowed:  # where it is, the others take what stands before it for a model's id
+        refused = client.request("PUT", f"{client.base_url}{path}")
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+
+
+def test_options_of_nothing(client: httpx.Client) -> None:
+    assert error_of(client.options("/v1/nothing"))["code"] == "not_found"
 
 
 def test_the_root_and_the_probes(client: httpx.Client) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.api.conftest import Server, chat
+from tests.api.conftest import Server, StartServer, chat
 from tests.api.test_security import raw_exchange
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -33,6 +33,24 @@ def test_a_websocket_is_answered_in_http(server: Server) -> None:
     wish = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
     answers = raw_exchange(server, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + wish + HEALTH)
     assert answers.count(b"HTTP/1.1 200") == 2
+
+
+def test_a_trailer_is_no_header(start_server: StartServer) -> None:
+    body = json.dumps(chat("count 2")).encode()
+    chunks = b"%x;a=b\r\n%s\r\n0\r\n%%s\r\n\r\n" % (len(body), body)
+    framed = b"Connection: close\r\nTransfer-Encoding: chunked\r\n"
+    trailer = b"Authorization: Bearer the-key\r\nHost: evil.example"
+    key = b"Authorization: Bearer the-key\r\n\r\n"
+    with start_server("[server]\napi_keys = ['the-key']\n") as server:
+        without_key = raw_exchange(server, HEAD + framed + b"\r\n" + chunks % trailer)
+        answer = raw_exchange(server, HEAD + framed + key + chunks % b"Authorization: Bearer other")
+    assert without_key.startswith(b"HTTP/1.1 401")
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_in_another_transfer_coding_is_not_read(server: Server) -> None:
+    framed = b"Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert raw_exchange(server, HEAD + framed).startswith(b"HTTP/1.1 415")
 
 
 @pytest.mark.parametrize("kind", [b"CONNECT localhost:80", b"CONNECT /"])

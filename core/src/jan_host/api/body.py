@@ -16,6 +16,8 @@ from jan_host.contract.errors import (
 JSON_TYPE = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
 CHARSET = re.compile(r"(?i);\s*charset=\s*\"?([^\s;\"]*)")
 UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii"})
+BOM = b"\xef\xbb\xbf"
+"""What Windows' tools put before a text in UTF-8; RFC 8259 lets a reader step over it."""
 
 
 class ClientGoneError(Exception):
@@ -38,6 +40,7 @@ async def read_body(scope: Scope, receive: Receive, config: ServerConfig) -> byt
     if length == 0:
         return b""
     _check_type(scope)
+    _check_coding(scope)
     if length is not None and length > config.max_body_bytes:
         raise _too_large(config)
     try:
@@ -78,7 +81,7 @@ async def _collect(receive: Receive, config: ServerConfig) -> bytes:
             raise _too_large(config)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join(chunks).removeprefix(BOM)
 
 
 def _announced_length(scope: Scope) -> int | None:
@@ -100,6 +103,14 @@ def _check_type(scope: Scope) -> None:
     charset = CHARSET.search(value)
     if charset is not None and charset[1].lower() not in UTF8_NAMES:
         raise UnsupportedMediaTypeError("The body must be JSON in UTF-8.")
+
+
+def _check_coding(scope: Scope) -> None:
+    transfer = header(scope, b"transfer-encoding") or "chunked"
+    if transfer.strip().lower() != "chunked":
+        raise UnsupportedMediaTypeError(
+            f"The body comes in the transfer coding {transfer!r}. Send it chunked, or with Content-Length."
+        )
     coding = header(scope, b"content-encoding") or "identity"
     if coding.strip().lower() != "identity":
         raise UnsupportedMediaTypeError(

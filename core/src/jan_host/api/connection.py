@@ -71,6 +71,11 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer behind a chunked body, which must not be taken for one."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._in_head = False

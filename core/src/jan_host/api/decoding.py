@@ -1,5 +1,6 @@
 """From a JSON body to the Struct that a handler asks for; what no field names is kept."""
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,9 @@ from litestar import Request
 from jan_host.api.errors import invalid_field
 from jan_host.api.unknown import keep_all, keeps, with_stand_ins
 from jan_host.contract.errors import InvalidRequestError
+
+LARGE_BYTES = 256 * 1024
+"""Larger bodies are decoded beside the event loop, so that they hold up nobody."""
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -22,7 +26,14 @@ class JsonRequest(Request[Any, Any, Any]):
             ValidationError: It does not have the type's shape; `param` is the field's path.
         """
         signature = self.route_handler.parsed_fn_signature
-        return decode(await self.body(), signature.parameters["data"].annotation)
+        return await decode_any(await self.body(), signature.parameters["data"].annotation)
+
+
+async def decode_any(body: bytes, target: Any) -> Any:
+    """`decode`, in a thread where the body is large."""
+    if len(body) > LARGE_BYTES:
+        return await asyncio.to_thread(decode, body, target)
+    return decode(body, target)
 
 
 def decode(body: bytes, target: Any) -> Any:

@@ -6,10 +6,11 @@ from typing import Any
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
-from jan_host.api.decoding import decode
+from jan_host.api.decoding import decode_any
 from jan_host.api.errors import missing_body
+from jan_host.api.methods import Methods, answer_options
 
 BODY = "data"
 """What handlers call the parameter that gets the request's body."""
@@ -29,20 +30,28 @@ class Direct:
 
     def __init__(self, app: Litestar, router: ASGIApp) -> None:
         self._handlers = dict(_handlers(app))
+        self._methods = Methods(app)
         self._router = router
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer a request whose body has been read, see `jan_host.api.body.replay`."""
-        found = self._handlers.get(scope["path"]) if scope.get("method") == "POST" else None
-        if found is None:
+        found = self._handlers.get(scope["path"]) if scope["method"] == "POST" else None
+        if found is not None:
+            await self._generate(*found, scope, receive, send)
+        elif scope["method"] == "OPTIONS" and (methods := self._methods.of(scope)):
+            # The router knows one of the handlers of a path alone.
+            await answer_options(send, methods)
+        else:
             await self._router(scope, receive, send)
-            return
-        handler, kind = found
+
+    async def _generate(
+        self, handler: Answerer, kind: Any, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
         message = await receive()
         assert message["type"] == "http.request"  # the door gives no other before that one
         if not message["body"]:
             raise missing_body()
-        answer = await handler(**{BODY: decode(message["body"], kind)})
+        answer = await handler(**{BODY: await decode_any(message["body"], kind)})
         await answer(scope, receive, send)
 
 

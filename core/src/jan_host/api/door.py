@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
+from litestar.types import HTTPScope, Message, Receive, Send
 
 from jan_host.api.auth import PUBLIC_PATHS, KeyCheck
 from jan_host.api.body import ClientGoneError, read_body, replay
@@ -19,6 +19,8 @@ from jan_host.config import ServerConfig
 CANCELLED_BY_ABSENCE = frozenset({"GET", "HEAD", "POST"})
 """Methods whose work ends with the client's connection. PUT, PATCH and DELETE change what the host
 holds, and run to their end."""
+
+Inner = Callable[[HTTPScope, Receive, Send], Awaitable[None]]
 
 access_log = logging.getLogger("jan_host.api.access")
 
@@ -34,7 +36,7 @@ class Door:
     """
 
     def __init__(
-        self, config: ServerConfig, keys: Sequence[str], accepting: Callable[[], bool], inner: ASGIApp
+        self, config: ServerConfig, keys: Sequence[str], accepting: Callable[[], bool], inner: Inner
     ) -> None:
         self.exchanges = Exchanges(config.max_queue)
         self._config = config

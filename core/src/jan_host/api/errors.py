@@ -18,6 +18,7 @@ from litestar.exceptions import (
 from litestar.types import Scope, Send
 
 from jan_host.api.exchange import Exchange
+from jan_host.api.methods import with_implied
 from jan_host.contract.errors import (
     AuthenticationError,
     InvalidRequestError,
@@ -118,6 +119,8 @@ def invalid_field(error: msgspec.ValidationError) -> ValidationError:
     text = str(error)
     match = FIELD_PATH.search(text)
     path, problem = (match["path"], text[: match.start()]) if match else ("", text)
+    if path.startswith("[...]"):
+        path = ""  # it has a value under a name that no field has: there is no path to it
     missing = MISSING_FIELD.match(problem)
     if missing is not None:
         path = f"{path}.{missing['name']}".removeprefix(".")
@@ -139,7 +142,7 @@ def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:
             f"There is nothing at {path}. GET /openapi.json lists all routes; /docs shows them."
         )
     if isinstance(error, MethodNotAllowedException):
-        allowed = _headers_of(error).get("allow", "")
+        allowed = _headers_of(error)["allow"]
         return MethodNotAllowedError(f"{path} does not take {method}. It takes: {allowed}.")
     if isinstance(error, ValidationException):
         return _invalid_parameter(error, scope)
@@ -171,7 +174,10 @@ def _public_name(parameter: str, scope: Scope) -> str:
 
 
 def _headers_of(error: HTTPException) -> dict[str, str]:
-    return {name.lower(): value for name, value in (error.headers or {}).items()}
+    found = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if "allow" in found:  # in no order, and without HEAD
+        found["allow"] = ", ".join(with_implied(found["allow"].split(", ")))
+    return found
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorResponse]:
