@@ -48,6 +48,10 @@ USAGE: dict[str, Any] = {
     "prompt_tokens_details": {"cached_tokens": 1, "audio_tokens": 2},
     "completion_tokens_details": {"reasoning_tokens": 3, "accepted_prediction_tokens": 4},
 }
+TOKEN: dict[str, Any] = {
+    "token": "x", "logprob": -0.5, "bytes": [120], "token_id": None, "id": 7,
+    "top_logprobs": [{"token": "x", "logprob": -0.5, "bytes": None, "token_id": None, "rank": 1}],
+}  # fmt: skip
 
 
 async def tell(exchange: Exchange) -> None:
@@ -55,10 +59,13 @@ async def tell(exchange: Exchange) -> None:
     body, path = exchange.request.body, exchange.request.path
     head = {"id": "theirs", "created": 1, "model": "theirs", **ANSWER}
     if path.endswith("/embeddings"):
-        data = [{"object": "embedding", "index": 0, "embedding": [1.0]}]
+        # In another order than asked: each goes back to its place, with all that is beside it.
+        data = [
+            {"object": "embedding", "index": place, "embedding": [1.0], "tokens": place} for place in (1, 0)
+        ]
         await exchange.send(200, {"data": data, "usage": {"prompt_tokens": 1, "cost": 1}, "extra_list": [1]})
     elif path.endswith("/rerank"):
-        results = [{"index": 0, "relevance_score": 0.5}]
+        results = [{"index": 0, "relevance_score": 0.5, "document": {"text": "d"}, "why": {"words": 1}}]
         await exchange.send(200, {"results": results, "usage": {"total_tokens": 1}, "meta": {"billed": 1}})
     elif path.endswith("/chat/completions") and not body["stream"]:
         message = {"role": "assistant", **MESSAGE, "tool_calls": CALLS}
@@ -74,6 +81,11 @@ async def tell(exchange: Exchange) -> None:
 async def stream_chat(exchange: Exchange, head: dict[str, Any]) -> None:
     await exchange.open()
     await exchange.event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]})
+    if exchange.request.body["stream_options"].get("continuous_usage_stats"):
+        for count in (1, 2):
+            choice = {"index": 0, "delta": {"content": "x"}, "logprobs": {"content": [TOKEN]}}
+            usage = {**USAGE, "completion_tokens": count}
+            await exchange.event({**head, "choices": [choice], "usage": usage})
     for name, value in {"role": "assistant", **MESSAGE, "tool_calls": CALLS}.items():
         calls = [{"index": place, **call} for place, call in enumerate(CALLS)]
         delta = {name: calls if name == "tool_calls" else value}
@@ -175,9 +187,49 @@ def test_completions_embeddings_and_rerank(front: Server) -> None:
     assert answer["choices"] == [
         {"index": 0, "text": "Hello", "logprobs": None, "finish_reason": "stop", **CHOICE}
     ]
-    vectors = post(front, "embeddings", {"input": "x", "task": "query"}).json()
+    vectors = post(front, "embeddings", {"input": ["x", "y"], "task": "query"}).json()
+    assert vectors["data"] == [
+        {"object": "embedding", "index": place, "embedding": [1.0], "tokens": place} for place in (0, 1)
+    ]
     assert vectors["extra_list"] == [1]
     assert vectors["usage"] == {"prompt_tokens": 1, "total_tokens": 1, "cost": 1}
     ranks = post(front, "rerank", {"query": "q", "documents": ["d"], "own": 1}).json()
     assert ranks["meta"] == {"billed": 1}
-    assert ranks["results"] == [{"index": 0, "relevance_score": 0.5}]
+    assert ranks["results"] == [{"index": 0, "relevance_score": 0.5, "why": {"words": 1}}]
+
+
+def test_usage_that_grows_and_single_tokens(front: Server) -> None:
+    body = {"messages": [{"role": "user", "content": "x"}], "stream": True, "logprobs": True}
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    chunks = events(post(front, "chat/completions", {**body, "stream_options": options}))
+    told = [chunk["usage"] and chunk["usage"]["completion_tokens"] for chunk in chunks]
+    # The first delta makes two chunks here, one of them with the role.
+    assert [count for count in told if count is not None] == [1, 1, 2, USAGE["completion_tokens"]]
+    tokens = [
+        token for chunk in chunks for choice in chunk["choices"] if choice["logprobs"]
+        for token in choice["logprobs"]["content"]
+    ]  # fmt: skip
+    assert tokens == [TOKEN, TOKEN]
+
+
+def test_usage_of_several_prompts_is_added_up(front: Server) -> None:
+    usage = post(front, "completions", {"prompt": ["x", "y"]}).json()["usage"]
+    assert usage == {
+        "prompt_tokens": 10,
+        "completion_tokens": 14,
+        "total_tokens": 24,
+        "cost": 0.5,
+        "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 6, "accepted_prediction_tokens": 8},
+    }
+
+
+@pytest.mark.parametrize("choice", ["any", "required", {"type": "any"}])
+def test_words_that_are_not_known_here(front: Server, far: Upstream, choice: Any) -> None:
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    messages = [{"role": "critic", "content": "x"}, {"role": "user", "content": "y"}]
+    body = {"messages": messages, "tools": tools, "tool_choice": choice, "max_tokens": -1, "top_k": -1}
+    post(front, "chat/completions", body)
+    sent = far.last.body
+    assert (sent["messages"], sent["tool_choice"], sent["top_k"]) == (messages, choice, 0)
+    assert "max_tokens" not in sent

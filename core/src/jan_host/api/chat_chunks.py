@@ -27,11 +27,11 @@ class ChatChunks:
         is_first = self._frame.note(delta)
         piece = _piece(delta)
         if piece is not None and not (is_first or delta.finish_reason or delta.extra):
-            return self._frame.chunk(piece)
+            return self._frame.chunk(piece, delta)
         choices = [*_opening(delta, is_first), *([piece] if piece else []), *_closing(delta)]
         if delta.extra:
             _add_extra(delta, choices)
-        return b"".join([self._frame.chunk(choice) for choice in choices])
+        return b"".join([self._frame.chunk(choice, delta) for choice in choices])
 
 
 def _opening(delta: Delta, is_first: bool) -> Iterator[ChunkChoice]:

@@ -30,7 +30,7 @@ class CompletionPieces:
         self._frame.note(delta)
         if not (delta.text or delta.logprobs or delta.finish_reason or delta.extra):
             return b""
-        return self._frame.chunk(self._choice(delta))
+        return self._frame.chunk(self._choice(delta), delta)
 
     def keep(self, delta: Delta) -> None:
         """Take in a delta for `whole`."""

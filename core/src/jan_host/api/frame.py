@@ -64,8 +64,11 @@ class Frame(Generic[AnswerT]):
             self._open.discard(delta.index)
         return is_first
 
-    def chunk(self, choice: ChunkChoice | CompletionChoice) -> bytes:
-        """The event of a stream that has one choice."""
+    def chunk(self, choice: ChunkChoice | CompletionChoice, delta: Delta) -> bytes:
+        """The event of a stream that has one choice, of a delta."""
+        if delta.usage is not None and delta.finish_reason is None and self._include_usage:
+            # It grows, and is told all along, as some upstreams do when they are asked for it.
+            return data_line(to_json(self._answer([choice], delta.usage, UNSET)))
         if self._around is None:
             # Encoded once: it is the same around every choice, and larger than most.
             blank = to_json(self._answer([], None if self._include_usage else UNSET, UNSET))

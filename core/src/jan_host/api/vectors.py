@@ -22,7 +22,7 @@ from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankR
 from jan_host.host import JanHost
 
 
-class Embedding(msgspec.Struct, kw_only=True):
+class Embedding(Open, kw_only=True):
     """The vector of one input."""
 
     object: Literal["embedding"] = "embedding"
@@ -47,7 +47,7 @@ class EmbeddingList(Open, kw_only=True):
     usage: EmbeddingUsage
 
 
-class RankedDocument(msgspec.Struct, kw_only=True):
+class RankedDocument(Open, kw_only=True):
     """A document's place."""
 
     index: int
@@ -98,7 +98,11 @@ def _embedding_list(result: EmbeddingResult, request: EmbeddingRequest, model: s
     as_base64 = request.encoding_format == "base64"
     return EmbeddingList(
         data=[
-            Embedding(index=index, embedding=_base64(vector) if as_base64 else vector)
+            Embedding(
+                index=index,
+                embedding=_base64(vector) if as_base64 else vector,
+                extra=(result.extras and result.extras[index]) or UNSET,
+            )
             for index, vector in enumerate(result.embeddings)
         ],
         model=model,
@@ -124,6 +128,7 @@ def _rerank_response(result: RerankResult, request: RerankRequest, model: str) -
                 index=index,
                 relevance_score=result.scores[index],
                 document=_document(request.documents[index]) if request.return_documents else UNSET,
+                extra=(result.extras and result.extras[index]) or UNSET,
             )
             for index in order[: request.top_n]
         ],

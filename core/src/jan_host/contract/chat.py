@@ -1,12 +1,15 @@
 """Chat: messages, tools, and the request, in the shapes of OpenAI's chat completions."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta
 
-from jan_host.contract.options import Count, GenerationOptions
+from jan_host.contract.options import GenerationOptions, Limit
 from jan_host.contract.unknown import Open, Unknown
 
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+TOOL_CHOICES = ("none", "auto", "required")
+ToolChoiceWord = Annotated[str, Meta(min_length=1, max_length=64, examples=list(TOOL_CHOICES))]
 ToolName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.:-]{1,128}$")]
 
 
@@ -74,7 +77,8 @@ class ToolCall(Open, kw_only=True, tag_field="type", tag="function"):
 class ChatMessage(Open, kw_only=True, omit_defaults=True):
     """One message of a conversation."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    role: Annotated[str, Meta(min_length=1, max_length=64, examples=list(ROLES))]
+    """One of `ROLES`; others are for remote engines alone."""
     content: str | list[ContentPart] | None = None
     name: str | None = None
     tool_calls: list[ToolCall | Unknown] | None = None
@@ -148,16 +152,23 @@ class ChatRequest(GenerationOptions, kw_only=True, omit_defaults=True):
     """The body of ``POST /v1/chat/completions``."""
 
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
-    max_completion_tokens: Count | None = None
+    max_completion_tokens: Limit | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     tools: list[Tool | Unknown] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedToolChoice | Unknown | None = None
+    tool_choice: ToolChoiceWord | NamedToolChoice | Unknown | None = None
+    """One of `TOOL_CHOICES`, or a certain tool; other words are for remote engines alone."""
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables handed to the chat template, such as ``enable_thinking``."""
+
+    def __post_init__(self) -> None:
+        """As for all options."""
+        super().__post_init__()
+        if self.max_completion_tokens == -1:
+            self.max_completion_tokens = None
 
     def token_limit(self) -> int | None:
         """How many tokens may be generated: the newer of OpenAI's two names wins."""

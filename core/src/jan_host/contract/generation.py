@@ -27,7 +27,7 @@ class ToolCallDelta(Open, kw_only=True, omit_defaults=True):
     function: FunctionCallDelta | None = None
 
 
-class TopLogprob(msgspec.Struct, kw_only=True):
+class TopLogprob(Open, kw_only=True):
     """One of the most probable tokens at a position."""
 
     token: str
@@ -36,7 +36,7 @@ class TopLogprob(msgspec.Struct, kw_only=True):
     token_id: int | None = None
 
 
-class TokenLogprob(msgspec.Struct, kw_only=True):
+class TokenLogprob(Open, kw_only=True):
     """The token that was chosen, its log probability, and the most probable ones."""
 
     token: str
@@ -44,7 +44,7 @@ class TokenLogprob(msgspec.Struct, kw_only=True):
     """``None`` for the first token of an echoed prompt: nothing stands before it."""
     bytes: list[int] | None = None
     token_id: int | None = None
-    top_logprobs: list[TopLogprob] = []
+    top_logprobs: list[TopLogprob] = msgspec.field(default_factory=list)
 
 
 class PromptTokensDetails(Open, kw_only=True):
@@ -102,7 +102,7 @@ class Delta(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     The pieces of a choice, put together, are its whole text. The last piece of each choice
     carries `finish_reason`; the very last delta of the generation also carries `usage` (over
-    all choices) and, from engines that measure, `timings`.
+    all choices) and, from engines that measure, `timings`. Earlier ones may tell the usage as it grows.
     """
 
     index: int = 0

@@ -13,6 +13,7 @@ from msgspec import Meta
 from jan_host.contract.unknown import KEPT, Open
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Limit = Annotated[int, Meta(ge=-1, le=2**31 - 1, description="-1: not limited, as if it were left out.")]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e6)]
@@ -35,7 +36,7 @@ class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    max_tokens: Count | None = None
+    max_tokens: Limit | None = None
     min_tokens: Count | None = None
     stop: str | list[str] | None = None
     seed: Seed | None = None
@@ -45,8 +46,8 @@ class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     temperature: Annotated[float, Meta(ge=0, le=100)] | None = None
     """0 picks the most probable token every time."""
     top_p: Probability | None = None
-    top_k: Count | None = None
-    """0 keeps the whole vocabulary."""
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    """0 keeps the whole vocabulary; so does -1, which becomes 0."""
     min_p: Probability | None = None
     typical_p: Probability | None = None
     top_n_sigma: Annotated[float, Meta(ge=-1, le=1e6)] | None = None
@@ -81,6 +82,13 @@ class GenerationOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     extra: dict[str, Any] = msgspec.field(name=KEPT, default_factory=dict)
     """What the client sent and no field names: a remote engine passes it on."""
+
+    def __post_init__(self) -> None:
+        """Make one of the two ways to say a thing that local servers' clients use."""
+        if self.max_tokens == -1:
+            self.max_tokens = None
+        if self.top_k == -1:
+            self.top_k = 0
 
     def stops(self) -> list[str]:
         """The stop strings as a list, without empty ones."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from jan_host.contract.completion import Prompts
 from jan_host.contract.generation import Usage
@@ -28,6 +28,8 @@ class EmbeddingResult(Open, kw_only=True):
 
     embeddings: list[list[float]]
     usage: Usage
+    extras: list[dict[str, Any]] | UnsetType = UNSET
+    """What a remote engine's upstream says beside each vector."""
 
 
 class RerankRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -48,3 +50,5 @@ class RerankResult(Open, kw_only=True):
 
     scores: list[float]
     usage: Usage
+    extras: list[dict[str, Any]] | UnsetType = UNSET
+    """What a remote engine's upstream says beside each score."""

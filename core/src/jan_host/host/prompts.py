@@ -2,12 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from jan_host.contract.completion import CompletionRequest, split_prompts
 from jan_host.contract.generation import Delta, PromptTokensDetails, Timings, Usage
 from jan_host.host.closing import Closing
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What a request took, told when it is done."""
+
+    usage: Usage | None = None
+    timings: Timings | None = None
+
+
+_Item = Delta | _Figures | BaseException
 
 Complete = Callable[[CompletionRequest], AsyncIterator[Delta]]
 
@@ -40,7 +53,7 @@ async def complete_all(
         complete: Works on one of them.
         at_once: How many it may work on together.
     """
-    queue: asyncio.Queue[Delta | BaseException | None] = asyncio.Queue(READ_AHEAD)
+    queue: asyncio.Queue[_Item] = asyncio.Queue(READ_AHEAD)
     room = asyncio.Semaphore(at_once)
     tasks = [
         asyncio.create_task(_feed(queue, room, complete(request), place * (request.n or 1)))
@@ -56,21 +69,25 @@ async def complete_all(
 
 
 async def _feed(
-    queue: asyncio.Queue[Delta | BaseException | None],
+    queue: asyncio.Queue[_Item],
     room: asyncio.Semaphore,
     deltas: AsyncIterator[Delta],
     offset: int,
 ) -> None:
+    figures = _Figures()
     try:
         async with room, Closing(deltas) as source:
             async for delta in source:
-                await queue.put(msgspec.structs.replace(delta, index=delta.index + offset))
-        await queue.put(None)
+                # Some upstreams tell usage as it grows: the last counts.
+                figures = _Figures(delta.usage or figures.usage, delta.timings or figures.timings)
+                moved = msgspec.structs.replace(delta, index=delta.index + offset, usage=None, timings=None)
+                await queue.put(moved)
+        await queue.put(figures)
     except Exception as error:
         await queue.put(error)
 
 
-async def _merged(queue: asyncio.Queue[Delta | BaseException | None], sources: int) -> AsyncIterator[Delta]:
+async def _merged(queue: asyncio.Queue[_Item], sources: int) -> AsyncIterator[Delta]:
     usage = Usage(prompt_tokens_details=PromptTokensDetails())
     timings = Timings()
     held: Delta | None = None  # the end of a choice, which may turn out to be the very last delta
@@ -78,16 +95,15 @@ async def _merged(queue: asyncio.Queue[Delta | BaseException | None], sources: i
         item = await queue.get()
         if isinstance(item, BaseException):
             raise item
-        if item is None:
+        if isinstance(item, _Figures):
             sources -= 1
-            continue
-        if item.finish_reason is None and item.usage is None:
+            usage, timings = _summed(usage, item.usage), _combined(timings, item.timings)
+        elif item.finish_reason is None:
             yield item
-            continue
-        if held is not None:
-            yield held
-        usage, timings = _summed(usage, item.usage), _combined(timings, item.timings)
-        held = msgspec.structs.replace(item, usage=None, timings=None)
+        else:
+            if held is not None:
+                yield held
+            held = item
     if held is not None:
         yield msgspec.structs.replace(held, usage=usage, timings=timings)
 
@@ -95,14 +111,20 @@ async def _merged(queue: asyncio.Queue[Delta | BaseException | None], sources: i
 def _summed(total: Usage, more: Usage | None) -> Usage:
     if more is None:
         return total
-    cached = more.prompt_tokens_details.cached_tokens if more.prompt_tokens_details else 0
-    before = total.prompt_tokens_details.cached_tokens if total.prompt_tokens_details else 0
-    return Usage(
-        prompt_tokens=total.prompt_tokens + more.prompt_tokens,
-        completion_tokens=total.completion_tokens + more.completion_tokens,
-        total_tokens=total.total_tokens + more.total_tokens,
-        prompt_tokens_details=PromptTokensDetails(cached_tokens=before + cached),
-    )
+    return msgspec.convert(_added(msgspec.to_builtins(total), msgspec.to_builtins(more)), Usage)
+
+
+def _added(first: Any, second: Any) -> Any:
+    """The sum of two counts, or of all that two objects count; of what can't be added, the later."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first | {name: _added(first.get(name), value) for name, value in second.items()}
+    if _is_number(first) and _is_number(second):
+        return first + second
+    return first if second is None else second
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _combined(total: Timings, more: Timings | None) -> Timings:

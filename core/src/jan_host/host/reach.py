@@ -5,12 +5,12 @@ an answer (``metadata``, ``store``, ``service_tier``); those that would must not
 and neither must a part, tool or format of an unknown kind.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jan_host.contract.chat import ChatRequest
+from jan_host.contract.chat import ROLES, TOOL_CHOICES, ChatRequest
 from jan_host.contract.engine import Engine
-from jan_host.contract.errors import UnsupportedError
+from jan_host.contract.errors import UnsupportedError, ValidationError
 from jan_host.contract.options import GenerationOptions
 from jan_host.contract.unknown import Unknown
 
@@ -35,6 +35,7 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
 
     Raises:
         UnsupportedError: The request asks for what only others offer.
+        ValidationError: It has a word that stands for nothing here.
     """
     if engine.runs_in == "host":
         return
@@ -42,6 +43,11 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
         if asks(request.extra.get(name)):
             raise UnsupportedError(f"Models on this machine can't do {name}. {cure}", param=name)
     if isinstance(request, ChatRequest):
+        for place, word, known in _words(request):
+            if word not in known:
+                raise ValidationError(
+                    f"{place}: {word!r} is none of the words that it may be: {', '.join(known)}.", param=place
+                )
         for place, value in _forms(request):
             if isinstance(value, Unknown):
                 raise UnsupportedError(
@@ -49,6 +55,14 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
                     " out, or use a model that can.",
                     param=place,
                 )
+
+
+def _words(request: ChatRequest) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """All words of a closed list, with the field that each stands in, and the list."""
+    for number, message in enumerate(request.messages):
+        yield f"messages[{number}].role", message.role, ROLES
+    if isinstance(request.tool_choice, str):
+        yield "tool_choice", request.tool_choice, TOOL_CHOICES
 
 
 def _forms(request: ChatRequest) -> Iterator[tuple[str, object]]:

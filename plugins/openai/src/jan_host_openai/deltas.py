@@ -60,6 +60,8 @@ class Deltas:
                 found.append(delta)
         if found and self._untold:
             self._tell(found[0])
+        if found and answer.get("usage") is not None:
+            found[-1].usage = self._usage
         return found
 
     def end(self) -> list[Delta]:

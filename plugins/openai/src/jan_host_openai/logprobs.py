@@ -4,6 +4,12 @@ from typing import Any
 
 import msgspec
 from jan_host import TokenLogprob, TopLogprob
+from msgspec import UNSET
+
+from jan_host_openai.answers import beyond
+
+_TOKEN = frozenset(each.encode_name for each in msgspec.structs.fields(TokenLogprob))
+_TOP = frozenset(each.encode_name for each in msgspec.structs.fields(TopLogprob))
 
 
 class Logprobs(msgspec.Struct):
@@ -24,7 +30,7 @@ def logprobs_of(found: Any) -> list[TokenLogprob]:
     """
     given = msgspec.convert(found, Logprobs)
     if given.content or given.refusal:
-        return [*(given.content or ()), *(given.refusal or ())]
+        return [*_kept(given.content, found.get("content")), *_kept(given.refusal, found.get("refusal"))]
     tokens, values = given.tokens or [], given.token_logprobs or []
     tops = given.top_logprobs or [None] * len(tokens)
     return [
@@ -35,3 +41,12 @@ def logprobs_of(found: Any) -> list[TokenLogprob]:
         )
         for token, value, top in zip(tokens, values, tops, strict=False)
     ]
+
+
+def _kept(tokens: list[TokenLogprob] | None, found: Any) -> list[TokenLogprob]:
+    """The tokens, with what nobody named of each and of its alternatives."""
+    for token, fields in zip(tokens or (), found or (), strict=True):
+        token.extra = beyond(fields, _TOKEN) or UNSET
+        for top, others in zip(token.top_logprobs, fields.get("top_logprobs") or (), strict=True):
+            top.extra = beyond(others, _TOP) or UNSET
+    return tokens or []

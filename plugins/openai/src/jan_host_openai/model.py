@@ -13,24 +13,15 @@ from jan_host import (
     LoadedModel,
     RerankRequest,
     RerankResult,
-    UpstreamError,
 )
-from msgspec import UNSET
 
-from jan_host_openai.answers import (
-    Fields,
-    decode_answer,
-    decode_ranks,
-    decode_vectors,
-    ranks_extra,
-    usage_of,
-    vectors_extra,
-)
+from jan_host_openai.answers import Fields, decode_answer
 from jan_host_openai.deltas import Deltas
 from jan_host_openai.faults import failure_in_stream, translated
 from jan_host_openai.remote import Remote
 from jan_host_openai.requests import chat_body, completion_body, embedding_body, rerank_body
 from jan_host_openai.upstreams import Upstreams
+from jan_host_openai.vectors import read_ranks, read_vectors
 
 _DONE = b"[DONE]"
 
@@ -86,13 +77,7 @@ class Embedding(RemoteModel):
         async def ask(remote: Remote) -> EmbeddingResult:
             data = await remote.ask("/embeddings", embedding_body(request, remote.model))
             with translated(remote.name, remote.hide):
-                found, extra = decode_vectors(data), vectors_extra(data)
-            order = sorted(found.data, key=lambda vector: vector.index or 0)
-            return EmbeddingResult(
-                embeddings=[vector.embedding for vector in order],
-                usage=usage_of(found.usage),
-                extra=extra or UNSET,
-            )
+                return read_vectors(data)
 
         return await self.upstreams.call(ask)
 
@@ -106,15 +91,7 @@ class Ranking(RemoteModel):
         async def ask(remote: Remote) -> RerankResult:
             data = await remote.ask("/rerank", rerank_body(request, remote.model))
             with translated(remote.name, remote.hide):
-                found, extra = decode_ranks(data), ranks_extra(data)
-            scores = {rank.index: rank.relevance_score for rank in found.results}
-            if sorted(scores) != [*range(len(request.documents))]:
-                raise UpstreamError(f"The upstream {remote.name} did not score every document. Try again.")
-            return RerankResult(
-                scores=[scores[index] for index in range(len(scores))],
-                usage=usage_of(found.usage),
-                extra=extra or UNSET,
-            )
+                return read_ranks(data, len(request.documents), remote.name)
 
         return await self.upstreams.call(ask)
 
