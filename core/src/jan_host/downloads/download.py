@@ -10,6 +10,7 @@ from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.bringing import Bringer
 from jan_host.downloads.disk import ensure_space
 from jan_host.downloads.folder import DownloadFolder
+from jan_host.downloads.joining import join_all
 from jan_host.downloads.manners import Manners
 from jan_host.downloads.parcels import Parcel, parcels_of
 from jan_host.downloads.placing import bring_near, displace, place
@@ -166,6 +167,7 @@ class Download:
                 sum(self.folder.missing(index, parcel) for index, parcel in enumerate(self._parcels)),
             )
             await self._bring_all()
+            await join_all(self.record.plan.assets, self.folder.staging)
         near = await bring_near(self.folder.staging, target)
         self._committing = True
         if not self.record.placing:

@@ -50,7 +50,10 @@ class DownloadFolder:
 
     def is_staged(self, parcel: Parcel) -> bool:
         """Whether everything that the parcel brings is complete."""
-        return all(self.staging.joinpath(asset.filename).is_file() for asset in parcel.assets)
+        return all(
+            self.staging.joinpath(asset.filename).is_file() or self.staging.joinpath(whole).is_file()
+            for asset, whole in zip(parcel.assets, parcel.wholes, strict=True)
+        )
 
     def is_busy(self) -> bool:
         """Whether a process is at work here."""

@@ -35,10 +35,7 @@ class Progress:
         self._ledgers: dict[int, Ledger] = {}
         earlier = {file.filename: file for file in info.files}
         self._files = [
-            [
-                earlier.get(asset.filename) or FileProgress(filename=asset.filename, total=parcel.size)
-                for asset in parcel.assets
-            ]
+            [earlier.get(name) or FileProgress(filename=name, total=parcel.size) for name in parcel.names]
             for parcel in parcels
         ]
         self._speeds: deque[tuple[float, int]] = deque()

@@ -54,7 +54,7 @@ def write_record(folder: Path, record: Record) -> None:
 
     A plan with a password in an address is not kept: such a download has to be asked for again.
     """
-    if any(urlsplit(asset.url or "").password for asset in record.plan.assets):
+    if any(urlsplit(one.url or "").password for asset in record.plan.assets for one in asset.fetched()):
         return
     save(folder / FILENAME, msgspec.json.encode(record, enc_hook=str))
 

@@ -58,8 +58,8 @@ class Estimates:
         engine = engine_of(model, self._plugins)
         if engine.runs_in == "host" or not assets:
             return await _ask(engine, model, None, self._settings(engine, model))
-        if assets[0].member is not None:
-            raise ImportFailedError("What lies in an archive is not looked into.")
+        if assets[0].member is not None or assets[0].parts:
+            raise ImportFailedError("What lies in an archive, or comes in parts, is not looked into.")
         weights = _weights(assets)
         key = (engine.name, _VARIETY.sub("", assets[0].member or assets[0].filename))
         if key not in self._extras:

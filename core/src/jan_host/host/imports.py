@@ -119,12 +119,13 @@ class Imports:
         Raises:
             ForbiddenError: It reads files of this machine, or from inside its network.
         """
-        if not self._local_paths and any(asset.path is not None for asset in plan.assets):
+        fetched = [one for asset in plan.assets for one in asset.fetched()]
+        if not self._local_paths and any(one.path is not None for one in fetched):
             raise ForbiddenError(
                 f"{plan.origin} is a file of this machine. Such are imported only for its own users: run"
                 " `jan-host pull` there, or let the operator set [downloads] local_paths = true."
             )
-        untrusted = [asset.url for asset in plan.assets if asset.url and not asset.trusted]
+        untrusted = [one.url for one in fetched if one.url and not one.trusted]
         hosts = {urlsplit(url).netloc: url for url in untrusted}
         for url in hosts.values():
             await self._looker.check_for_others(url)
@@ -236,8 +237,15 @@ class Imports:
 
 
 def public(plan: ImportPlan) -> ImportPlan:
-    """The plan for the eyes of others: addresses without user, password and signature."""
-    assets = [
-        msgspec.structs.replace(asset, url=shown(asset.url)) if asset.url else asset for asset in plan.assets
-    ]
-    return msgspec.structs.replace(plan, assets=assets)
+    """The plan for the eyes of others: addresses without user, password and signature, and no headers,
+    which name the places of secrets."""
+    return msgspec.structs.replace(plan, assets=[_public(asset) for asset in plan.assets])
+
+
+def _public(asset: Asset) -> Asset:
+    return msgspec.structs.replace(
+        asset,
+        url=shown(asset.url) if asset.url else None,
+        headers={},
+        parts=[_public(part) for part in asset.parts],
+    )

@@ -193,7 +193,11 @@ def _check_asset(asset: Asset, origin: str) -> None:
     assert not name.is_absolute(), f"{where} is absolute"
     assert ".." not in name.parts, f"{where} leads out of the model's folder"
     assert ":" not in name.parts[0], f"{where} could be a drive"
-    assert (asset.url is None) != (asset.path is None), f"{where} has exactly one of url and path"
+    places = [asset.url is not None, asset.path is not None, bool(asset.parts)]
+    assert sum(places) == 1, f"{where} has exactly one of url, path and parts"
+    for part in asset.parts:
+        assert not part.parts, f"{where}: its part {part.filename!r} has parts again"
+        _check_asset(part, f"{origin}: {asset.filename!r}")
     assert asset.path is None or asset.path.is_absolute(), f"{where}: the path {asset.path} is not absolute"
     assert asset.size is None or asset.size >= 0, f"{where}: size {asset.size}"
     if asset.sha256 is not None:

@@ -1,6 +1,7 @@
 """What a wheel holds, from the directory at its end: a few kilobytes of a large file."""
 
 import asyncio
+import contextlib
 import io
 import re
 import tempfile
@@ -23,6 +24,9 @@ FIRST_BYTES = 64 << 10
 MOST_BYTES = 32 << 20
 """The largest directory that is read."""
 
+MOST_MANIFEST_BYTES = 64 << 10
+
+_MANIFEST = re.compile(r"(^|/)sha256sums(\.txt)?$", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -32,10 +36,13 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A wheel's members and its own size in bytes."""
+    """What a wheel holds, and its own size in bytes."""
 
-    members: list[zipfile.ZipInfo]
+    sizes: dict[str, int]
+    """Its files: each one's path in the wheel, and its unpacked size in bytes."""
     size: int
+    manifests: dict[str, str]
+    """The files ``SHA256SUMS`` among them, as far as they lie in what was read."""
 
 
 def local_path(url: str) -> Path | None:
@@ -66,7 +73,7 @@ async def list_wheel(url: str) -> Listing:
 
 def _list_file(path: Path) -> Listing:
     with zipfile.ZipFile(path) as archive:
-        return Listing(archive.infolist(), path.stat().st_size)
+        return _listing(archive, path.stat().st_size)
 
 
 async def _list_remote(url: str) -> Listing:
@@ -102,7 +109,7 @@ async def _read_end(client: "httpx.AsyncClient", url: str, count: int) -> Listin
         tail, size = await response.aread(), int(match[3])
     try:
         with zipfile.ZipFile(_as_file(tail, size)) as archive:
-            return Listing(archive.infolist(), size)
+            return _listing(archive, size)
     except BeforeWindowError as error:
         needed = size - error.offset
     if not count < needed <= MOST_BYTES:
@@ -120,7 +127,17 @@ async def _read_all(response: "httpx.Response") -> Listing:
         async for chunk in response.aiter_bytes(1 << 20):
             await asyncio.to_thread(file.write, chunk)
         with zipfile.ZipFile(file) as archive:
-            return Listing(archive.infolist(), file.seek(0, io.SEEK_END))
+            return _listing(archive, file.seek(0, io.SEEK_END))
+
+
+def _listing(archive: zipfile.ZipFile, size: int) -> Listing:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    manifests = {}
+    for member in members:
+        if _MANIFEST.search(member.filename) and member.file_size <= MOST_MANIFEST_BYTES:
+            with contextlib.suppress(BeforeWindowError):
+                manifests[member.filename] = archive.read(member).decode(errors="replace")
+    return Listing({member.filename: member.file_size for member in members}, size, manifests)
 
 
 def _name(url: str) -> str:

@@ -42,10 +42,17 @@ class Wheel:
         return f"{self.name}=={self.version}"
 
 
-async def find_wheel(reference: Reference) -> Wheel:
-    """Let pip choose the wheel that it would install, without installing it.
+async def find_wheels(references: Sequence[Reference]) -> list[Wheel]:
+    """Let pip choose the wheels that it would install, without installing them.
 
-    Source distributions are left out: pip runs code of theirs to learn their metadata.
+    Source distributions are left out: pip runs code of theirs to learn their metadata. What the
+    packages require is left out too.
+
+    Args:
+        references: Different packages.
+
+    Returns:
+        A wheel for each, in their order.
 
     Raises:
         OriginNotFoundError: The index has no such package, version or wheel.
@@ -53,14 +60,15 @@ async def find_wheel(reference: Reference) -> Wheel:
     """
     arguments = ["install", "--dry-run", "--ignore-installed", "--ignore-requires-python", "--no-deps"]
     arguments += ["--only-binary=:all:", "--retries=2", "--no-input", "--quiet", "--report=-"]
-    code, output, errors = await run_pip([*arguments, reference.requirement])
+    code, output, errors = await run_pip([*arguments, *(each.requirement for each in references)])
     if code != 0:
-        raise _failure(reference, errors)
+        raise _failure(references, errors)
     try:
-        return _read(json.loads(output))
-    except (ValueError, KeyError, IndexError, TypeError):
+        found = {wheel.name: wheel for wheel in map(_read, json.loads(output)["install"])}
+        return [found[reference.name] for reference in references]
+    except (ValueError, KeyError, TypeError):
         raise ImportFailedError(
-            f"pip's report on {reference.requirement} can't be read. Update pip to 24 or newer."
+            f"pip's report on {references[0].requirement} can't be read. Update pip to 24 or newer."
         ) from None
 
 
@@ -98,10 +106,9 @@ async def run_pip(arguments: Sequence[str]) -> tuple[int, str, str]:
     return process.returncode or 0, output.decode(errors="replace"), errors.decode(errors="replace")
 
 
-def _read(report: dict[str, Any]) -> Wheel:
+def _read(item: dict[str, Any]) -> Wheel:
     from packaging.utils import canonicalize_name
 
-    item = report["install"][0]
     download, metadata = item["download_info"], item["metadata"]
     return Wheel(
         url=download["url"],
@@ -113,8 +120,10 @@ def _read(report: dict[str, Any]) -> Wheel:
     )
 
 
-def _failure(reference: Reference, errors: str) -> ImportFailedError:
+def _failure(references: Sequence[Reference], errors: str) -> ImportFailedError:
     """pip's complaint as an error of ours; pip has no other language than its messages."""
+    # Of several packages its complaint names the one that it is about, at the end of a word.
+    reference = next((one for one in references if f"{one.requirement} " in f"{errors} "), references[0])
     lines = [line.strip() for line in _USERINFO.sub("//", errors).splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1] if lines else "")
     last = last.removeprefix("ERROR: ")[:500]
