@@ -16,7 +16,7 @@ from jan_host.contract.errors import EngineNotInstalledError, InvalidRequestErro
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo, ModelStatus
-from jan_host.host import JanHost, ModelPatch
+from jan_host.host import JanHost, LocalImport, ModelPatch
 
 AnyRequest = Request[Any, Any, Any]
 ModelFilter = Literal["all", "running", "downloaded", "downloading"]
@@ -75,8 +75,7 @@ def _reading(host: JanHost) -> list[HTTPRouteHandler]:
     @get("/models/{model_id:str}", **operation("retrieve_model", "Retrieve a model", "Models"))
     async def retrieve_model(model_id: FromPath[str]) -> ModelInfo:
         """One model. Slashes in its id may be written plainly or as %2F."""
-        await host.refresh()
-        return host.model(id_in(model_id))
+        return await host.look_up(id_in(model_id))
 
     @delete("/models/{model_id:str}", **operation("delete_model", "Delete a model", "Models"))
     async def delete_model(model_id: FromPath[str], cancel: FromQuery[bool] = False) -> DeletedModel:
@@ -124,7 +123,15 @@ def _pulling(host: JanHost) -> list[HTTPRouteHandler]:
         """What a pull would fetch and write, which other variants there are, and why this one."""
         return await host.plan(data, local=is_local(request.scope))
 
-    return [pull_model, plan_pull]
+    @post("/models/import", **operation("import_model", "Import a model", "Models"))
+    async def import_model(data: JSONBody[LocalImport], request: AnyRequest) -> ModelList:
+        """Links, copies or moves a file of the host's machine, or a folder with one or several models.
+
+        Answers when they are there. Clients of other machines need [downloads] local_paths.
+        """
+        return ModelList(data=await host.import_local(data, local=is_local(request.scope)))
+
+    return [pull_model, plan_pull, import_model]
 
 
 def start_settings(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,5 +2,6 @@
 
 from jan_host.host.changes import ModelPatch
 from jan_host.host.host import JanHost
+from jan_host.intake.local import LocalImport
 
-__all__ = ["JanHost", "ModelPatch"]
+__all__ = ["JanHost", "LocalImport", "ModelPatch"]

@@ -67,7 +67,7 @@ class Arrivals:
         if written is not None and written.file is not None and written.owned and written.problem is None:
             if written.folder != home:
                 os.replace(written.file, home / written.file.name)
-            self._library.refresh()
+            self._library.look([home, written.file])
             now = self.find(model.id)
             if now is not None and now.usable:
                 return

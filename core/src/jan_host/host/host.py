@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 from jan_host.config import Config
@@ -35,18 +36,22 @@ from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankR
 from jan_host.downloads import Downloads
 from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
+from jan_host.host.bringing import Bringing
 from jan_host.host.bus import EventBus
 from jan_host.host.catalog import Catalog
 from jan_host.host.changes import ModelPatch, change
 from jan_host.host.closing import Closing
 from jan_host.host.defaults import with_defaults
 from jan_host.host.describing import describe_download, unsupported
+from jan_host.host.following import Following
 from jan_host.host.imports import Imports, public
 from jan_host.host.launches import Launches
 from jan_host.host.looks import Looks
 from jan_host.host.memory import device_memory, total_memory
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
+from jan_host.intake.drops import Drops
+from jan_host.intake.local import LocalImport, LocalImports, Progress, no_progress
 from jan_host.library import Entry, Library
 from jan_host.library.engines import Engines
 from jan_host.plugins import Plugins, load_plugins
@@ -100,8 +105,28 @@ class JanHost:
             refresh=self.refresh,
             local_paths=config.downloads.local_paths,
         )
+        self._bringing = Bringing(
+            self.library,
+            LocalImports(
+                self.library,
+                config.models_folder,
+                config.library_folders,
+                Engines(self.plugins.engines()),
+            ),
+            self.refresh,
+            local_paths=config.downloads.local_paths,
+        )
         self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins, self._launches)
-        self._looks = Looks(self._refresh, lambda: len(self.library.entries()))
+        self._following = Following(
+            self.library,
+            config.models_folder,
+            config.library_folders,
+            Drops(self.library, config.models_folder, Engines(self.plugins.engines()), self._is_busy),
+            self._look,
+        )
+        self._looks = Looks(
+            self._refresh, lambda: len(self.library.entries()), lambda: self._following.is_trusted
+        )
 
     async def open(self) -> None:
         """Read the library, and let the extras begin their background work."""
@@ -123,7 +148,8 @@ class JanHost:
         )
 
     def begin(self) -> None:
-        """A server stands: go on with the last process's downloads, and start the models of its boot."""
+        """A server stands: follow what is dropped, go on with downloads, start the models of its boot."""
+        self._following.begin()
         self.downloads.resume_all()
         self._booting = asyncio.create_task(self._boot())
 
@@ -143,6 +169,7 @@ class JanHost:
         self.begin_drain()
         if self._booting is not None:
             self._booting.cancel()
+        await self._following.close()
         for extra in self.plugins.extras():
             try:
                 await extra.stop()
@@ -167,8 +194,25 @@ class JanHost:
         """As `refresh`; where there are many models, what is there already is shown meanwhile."""
         await self._looks.glance()
 
-    async def _refresh(self) -> None:
-        changed = await asyncio.to_thread(self.library.refresh)
+    async def _look(self, paths: Collection[Path] | None) -> None:
+        if paths is None:
+            await self.refresh()
+        else:
+            await self._refresh(paths)
+
+    def _is_busy(self, model_id: str) -> bool:
+        return model_id in self.runtime.running() or self._imports.running(model_id) is not None
+
+    async def look_for(self, model_id: str) -> None:
+        """See whether a model of which nothing is known was dropped into a folder a moment ago."""
+        await self.refresh()
+        if all(entry.model.id != model_id for entry in self.library.entries()):
+            await self._following.caught_up()
+
+    async def _refresh(self, paths: Collection[Path] | None = None) -> None:
+        changed = await asyncio.to_thread(self.library.refresh, paths)
+        if paths is None:
+            self._following.note(self.library.young())
         await asyncio.to_thread(self._catalog.prepare)
         if not changed:
             return
@@ -199,6 +243,19 @@ class JanHost:
             if download is None:
                 raise
             return describe_download(download)
+
+    async def look_up(self, model_id: str) -> ModelInfo:
+        """As `model`; one of which nothing is known is looked for.
+
+        Raises:
+            ModelNotFoundError: There is none with that id.
+        """
+        await self.glance()
+        try:
+            return self.model(model_id)
+        except ModelNotFoundError:
+            await self.look_for(model_id)
+            return self.model(model_id)
 
     def _info(self, entry: Entry) -> ModelInfo:
         return self._catalog.describe(
@@ -350,6 +407,25 @@ class JanHost:
         await self.refresh()
         return await self._imports.pull(request, local=local)
 
+    async def import_local(
+        self, request: LocalImport, *, local: bool = True, progress: Progress = no_progress
+    ) -> list[ModelInfo]:
+        """Make models of files of this machine: link, copy or move them.
+
+        Args:
+            request: What to import.
+            local: Whether the one who asks is a user of this machine.
+            progress: Told the bytes that are done and those of all, in another thread.
+        """
+        self._check_accepting()
+        found = await self._bringing.bring(request, local=local, progress=progress)
+        return [self.model(model_id) for model_id in found]
+
+    async def export(self, model_id: str, target: Path, progress: Progress = no_progress) -> None:
+        """Copy a model into a new folder, with a model.json in canonical form."""
+        entry = await self._entry(model_id, bring=False)
+        await self._bringing.export(entry, target, progress)
+
     def subscribe(self) -> AsyncIterator[Event]:
         """Everything that happens from now on."""
         return self._bus.subscribe()
@@ -384,7 +460,7 @@ class JanHost:
         try:
             return self.library.get(model_id)
         except ModelNotFoundError:
-            await self.refresh()  # it may have been dropped into the folder a moment ago
+            await self.look_for(model_id)
             return self.library.get(model_id)
 
     async def _only_entry(self) -> Entry:

@@ -16,11 +16,18 @@ class Looks:
     Args:
         look: Looks at the folders; must not raise.
         count: How many models there are.
+        is_told: Whether every change is told of by the system, so that nobody need look.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[None]], count: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[None]],
+        count: Callable[[], int],
+        is_told: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._look = look
         self._count = count
+        self._is_told = is_told
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
         self._rests_until = 0.0
@@ -30,7 +37,12 @@ class Looks:
         await asyncio.shield(self._begin())
 
     async def glance(self) -> None:
-        """As `refresh`; where there are many models, the look goes on alone, and not all the time."""
+        """As `refresh`; where there are many models, the look goes on alone, and not all the time.
+
+        Where changes are told of, there is nothing to look for.
+        """
+        if self._is_told():
+            return
         if self._count() <= MANY_MODELS:
             await self.refresh()
         elif time.monotonic() > self._rests_until:

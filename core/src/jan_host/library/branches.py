@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from jan_host.library.branch import Branch
 from jan_host.library.documents import MODEL_FILE
 from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry
-from jan_host.library.scan import Folder, Scan, Stamp
+from jan_host.library.scan import Folder, Scan, Stamp, is_unfinished
 
 
 class _FarReachingError(Exception):
@@ -33,25 +34,57 @@ class Branches:
         self._branches: dict[str, Branch] = {}
         self._is_tangled = True
         self._homes: dict[tuple[int, int], str] = {}
+        self.held: frozenset[str] = frozenset()
+        """Paths of what lies directly in a root and is changing now: a look at everything leaves it as it
+        was known."""
+        self.settle_seconds = 0.0
+        """What changed less than this before a look at everything is left as it was known, too."""
+        self.young: set[Path] = set()
+        """What the last look at everything left as it was, for that reason."""
 
     def entries(self) -> Iterator[Entry]:
         """All models, those of the first root first, broken ones included."""
         for branch in self._branches.values():
             yield from branch.entries()
 
-    def look(self) -> None:
-        """Look at everything."""
+    def look(self, at: Collection[Path] = ()) -> None:
+        """Look at everything; at what is held, only where it is among the paths `at`."""
+        at_places = {str(self.place_of(path)) for path in at}
+        held = self.held - at_places
+        youngest = time.time_ns() - int(self.settle_seconds * 1e9) if self.settle_seconds else None
+        self.young = set()
         scan = Scan()
         branches: dict[str, Branch] = {}
         for root in self._roots:
             found = scan.look(root)
             for folder, is_root in self._cut(root, found) if found else ():
                 branch = self._branch(root, folder.path, is_root=is_root)
-                branch.update(folder)
+                left = held
+                if youngest is not None:
+                    young = set(_young(folder, branch, youngest)) - at_places
+                    self.young.update(map(Path, young))
+                    left = held | young
+                if is_root:
+                    branch.update(_without_held(folder, branch, left))
+                elif not _is_held(folder, left):
+                    branch.update(folder)
                 branches[folder.path] = branch
         self._branches = branches
         self._is_tangled = scan.is_tangled
         self._homes = {}
+
+    def place_of(self, path: Path) -> Path | None:
+        """What lies directly in a root, and is the path or leads to it; ``None`` for what is in no root."""
+        root = next((root for root in self._roots if path != root and path.is_relative_to(root)), None)
+        return None if root is None else root / path.relative_to(root).parts[0]
+
+    def known_at(self, place: Path) -> dict[str, Stamp]:
+        """The files of a place as they were seen last; paths from the place's root."""
+        branch, level = self._branches.get(str(place)), self._branches.get(str(place.parent))
+        if branch is not None and branch.folder is not None and place not in self._roots:
+            return {f"{place.name}/{name}": stamp for name, stamp in branch.folder.all_files()}
+        stamp = level.folder.files.get(place.name) if level is not None and level.folder else None
+        return {} if stamp is None else {place.name: stamp}
 
     def look_at(self, paths: Collection[Path]) -> bool:
         """Look only at the branches in which these paths lie.
@@ -96,6 +129,8 @@ class Branches:
     def _see(self, root: Path, name: str) -> Folder | Stamp | None:
         """The folder or the file that has the name now."""
         path = root / name
+        if is_unfinished(path):
+            return None
         known = self._branches.get(str(path))
         if known and known.folder and (known.folder.has_links or known.folder.problem):
             raise _FarReachingError
@@ -150,3 +185,29 @@ class Branches:
     def _sort(self) -> None:
         """Bring a new branch to the place that a look at everything would give it."""
         self._branches = dict(sorted(self._branches.items(), key=lambda item: item[1].rank))
+
+
+def _is_held(folder: Folder, held: Collection[str]) -> bool:
+    # A root that is one model is a branch too, and what is held lies in it.
+    return folder.path in held or any(os.path.dirname(path) == folder.path for path in held)
+
+
+def _without_held(level: Folder, branch: Branch, held: Collection[str]) -> Folder:
+    """A root's own level, with what is changing there as it was known."""
+    names = {os.path.basename(path) for path in held if os.path.dirname(path) == level.path}
+    if not names:
+        return level
+    known = branch.folder.files if branch.folder else {}
+    kept = {name: stamp for name, stamp in known.items() if name in names and name in level.files}
+    now = {name: stamp for name, stamp in level.files.items() if name not in names}
+    return replace(level, files=dict(sorted((now | kept).items())))
+
+
+def _young(folder: Folder, branch: Branch, youngest: int) -> Iterator[str]:
+    """What lies directly in a root and has changed a moment ago; the time is in nanoseconds."""
+    if branch.folder == folder:
+        return
+    known = dict(branch.folder.all_files()) if branch.folder else {}
+    for name, stamp in folder.all_files():
+        if stamp[0] > youngest and not name.endswith(".json") and known.get(name) != stamp:
+            yield f"{folder.path}/{name}" if branch.is_root else folder.path

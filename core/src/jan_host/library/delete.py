@@ -37,11 +37,12 @@ def _sharing(folder: Path, others: Sequence[Entry]) -> list[Entry]:
     return [
         other
         for other in others
-        if other.folder.is_relative_to(folder) or any(file.is_relative_to(folder) for file in _files(other))
+        if other.folder.is_relative_to(folder) or any(file.is_relative_to(folder) for file in files_of(other))
     ]
 
 
-def _files(entry: Entry) -> list[Path]:
+def files_of(entry: Entry) -> list[Path]:
+    """The files that a model names, as far as their names can be used."""
     try:
         return entry.model.files(entry.folder)
     except ModelBrokenError:
@@ -80,9 +81,9 @@ def _remove_folder(folder: Path, models_folder: Path) -> None:
 
 
 def _remove_files(entry: Entry, others: Sequence[Entry], models_folder: Path) -> None:
-    kept = {file for other in others for file in _files(other)}
+    kept = {file for other in others for file in files_of(other)}
     # model.json goes first: without it, what is left is files, and no model with files missing.
-    for file in ([entry.file] if entry.file else []) + _files(entry):
+    for file in ([entry.file] if entry.file else []) + files_of(entry):
         if file in kept or not file.is_relative_to(entry.folder):
             continue
         _check_inside(file, models_folder)

@@ -9,7 +9,7 @@ from jan_host.contract.engine import Engine
 from jan_host.contract.errors import ConflictError, ModelNotFoundError
 from jan_host.contract.model import Model
 from jan_host.library.branches import Branches
-from jan_host.library.delete import delete_entry
+from jan_host.library.delete import delete_entry, files_of
 from jan_host.library.documents import MODEL_FILE
 from jan_host.library.engines import Engines
 from jan_host.library.entries import Entry
@@ -18,6 +18,7 @@ from jan_host.library.generations import find_notices
 from jan_host.library.ids import check_id, path_for
 from jan_host.library.layers import EngineDefaults
 from jan_host.library.migration import Migration, plan
+from jan_host.library.scan import Scan, Stamp
 from jan_host.library.unique import by_id
 from jan_host.library.validation import Problem, find_problems
 from jan_host.library.write import write_model
@@ -67,6 +68,11 @@ class Library:
             changed, self._changed = self._changed, set()
             return changed
 
+    def look(self, paths: Collection[Path]) -> None:
+        """As `refresh`, for one who changed something himself; the next `refresh` tells of it."""
+        with self._lock:
+            self._look(paths)
+
     def entries(self) -> Sequence[Entry]:
         """All models that the last look found, sorted by id; the same object until one changes."""
         return self._entries
@@ -115,7 +121,7 @@ class Library:
         with self._lock:
             file = self._file_for(check_id(model.id), folder)
             write_model(file, model)
-            self._look()
+            self._look([file])
             return next(entry for entry in self._by_id.values() if entry.file == file)
 
     def delete(self, model_id: str) -> None:
@@ -129,8 +135,45 @@ class Library:
         with self._lock:
             entry = self.get(model_id)
             others = [other for other in self._by_id.values() if other is not entry]
+            paths = [entry.folder, *([entry.file] if entry.file else ()), *files_of(entry)]
             delete_entry(entry, others, self._models_folder)
-            self._look()
+            self._look([path for path in paths if self.place_of(path)])
+
+    def hold(self, places: Collection[Path]) -> None:
+        """Leave as it was known what lies at these places, directly in a root, since it is changing now.
+
+        Only looks at everything are meant: what `refresh` is told to look at, is looked at.
+        """
+        self._branches.held = frozenset(map(str, places))
+
+    def follow(self, settle_seconds: float) -> None:
+        """From now on somebody follows what changes: what changed so little before a look may still grow."""
+        self._branches.settle_seconds = settle_seconds
+
+    def young(self) -> set[Path]:
+        """What the last look at everything left as it was known, since it may still grow."""
+        return self._branches.young
+
+    def place_of(self, path: Path) -> Path | None:
+        """What lies directly in one of the folders, and is the path or leads to it."""
+        return self._branches.place_of(path)
+
+    def known_at(self, place: Path) -> dict[str, Stamp]:
+        """The files of such a place as they were seen last, by their paths from the folder it lies in."""
+        with self._lock:
+            return self._branches.known_at(place)
+
+    def is_whole(self, place: Path, names: Collection[str]) -> bool:
+        """Whether no engine takes one of these files, at a place, for a model's that can't be read."""
+        new = {place.parent / name for name in names if not name.endswith(".json")}
+        if not new:
+            return True
+        if place.is_file():
+            files, folder = [place], place.parent
+        else:
+            found = Scan().look(place, depth=1)
+            files, folder = [place / name for name, _ in found.all_files()] if found else [], place
+        return new.isdisjoint(file for file, _ in self._engines.inspect(files, folder).problems)
 
     def inside(self, path: Path) -> list[Entry]:
         """The models of the last look whose files lie at or below a path."""
@@ -196,7 +239,7 @@ class Library:
 
     def _look(self, paths: Collection[Path] | None = None) -> None:
         if paths is None or not self._branches.look_at(paths):
-            self._branches.look()
+            self._branches.look(paths or ())
         before, entries = self._by_id, by_id(list(self._branches.entries()))
         changed = {
             model_id

@@ -1,19 +1,22 @@
 """What lies in the folders of models: names, times and sizes, nothing is opened.
 
-Hidden files and folders (names that begin with a dot) are not seen. Symbolic links are
-followed, after everything that is no link, and no folder is seen twice.
+Hidden files and folders (names that begin with a dot) are not seen, and neither are files that a
+program is still fetching, where their names tell. Symbolic links are followed, after everything
+that is no link, and no folder is seen twice.
 """
 
 import contextlib
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_DEPTH = 8
 """Folders below the root that are looked into."""
+UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".opdownload", ".aria2", ".incomplete", ".tmp")
+"""What browsers and other programs put behind the name of a file that they are still fetching."""
 
 Stamp = tuple[int, int]
 """When a file was written, in nanoseconds, and its size in bytes."""
@@ -111,8 +114,9 @@ class Scan:
         except OSError as error:
             folder.problem = f"{folder.path} can't be read: {error.strerror}."
             return
+        unfinished = set(unfinished_names(entry.name for entry in found))
         for entry in found:
-            if not entry.name.startswith("."):
+            if not entry.name.startswith(".") and entry.name not in unfinished:
                 self._take(folder, entry, depth)
 
     def _take(self, folder: Folder, entry: os.DirEntry[str], depth: int) -> None:
@@ -145,6 +149,43 @@ class Scan:
         folder = Folder(path, linked=linked, identity=_identity(found))
         self._fill(folder, depth)
         parent.folders.append(folder)
+
+
+def level(path: Path) -> Folder:
+    """The files directly in a folder that has nothing to do with the library; no folder is looked into."""
+    folder = Folder(str(path), linked=False)
+    try:
+        with os.scandir(path) as entries:
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
+    except OSError as error:
+        folder.problem = f"{path} can't be read: {error.strerror}."
+        return folder
+    unfinished = set(unfinished_names(entry.name for entry in found))
+    for entry in found:
+        with contextlib.suppress(OSError):  # it may go while we look
+            if entry.name not in unfinished and _is_text(entry.name) and entry.is_file():
+                stamp = entry.stat()
+                folder.files[entry.name] = (stamp.st_mtime_ns, stamp.st_size)
+    return folder
+
+
+def unfinished_names(names: Iterable[str]) -> Iterator[str]:
+    """The names of what is still being fetched: the file that grows, and the one that it will become.
+
+    Some programs make that one at once, empty or as long as it will be.
+    """
+    for name in names:
+        lowered = name.lower()
+        if lowered.endswith(UNFINISHED):
+            yield name
+            yield name[: lowered.rindex(".")]
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a single file or folder is what `unfinished_names` names among its neighbours."""
+    if path.name.lower().endswith(UNFINISHED):
+        return True
+    return any(os.path.exists(f"{path}{suffix}") for suffix in UNFINISHED)
 
 
 def _name(entry: os.DirEntry[str]) -> str:
