@@ -1,6 +1,7 @@
 """The one object that the outside talks to: the API, the command line, extras."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -379,7 +380,8 @@ class JanHost:
                 raise ConflictError(
                     f"The model {model_id!r} is being downloaded. Wait, or delete it with ?cancel=true."
                 )
-            await self.downloads.cancel(download.id)
+            with contextlib.suppress(ConflictError):  # complete by now: it goes like any other
+                await self.downloads.cancel(download.id, drop=True)
             await self.refresh()
             if all(entry.model.id != model_id for entry in self.library.entries()):
                 return
