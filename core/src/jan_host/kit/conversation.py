@@ -26,6 +26,8 @@ class Habits:
     """There may be a system message."""
     arguments: bool = True
     """The arguments of a tool call are an object, not JSON as text."""
+    null_content: bool = False
+    """A message that calls tools and says nothing has no content, not an empty one."""
 
 
 def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]], habits: Habits) -> list[Message]:
@@ -81,6 +83,10 @@ def shaped(messages: Sequence[Message], habits: Habits) -> Sequence[Message]:
     """The conversation with system messages and contents as a template with these `habits` wants them."""
     if not habits.system and has_system(messages):
         messages = folded(messages)
+    if habits.null_content:
+        messages = [
+            {**m, "content": None} if m.get("tool_calls") and not m["content"] else m for m in messages
+        ]
     if not habits.parts:
         return messages
     return [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in messages]

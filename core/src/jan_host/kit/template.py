@@ -18,7 +18,7 @@ from jan_host.kit.conversation import (
     plain_tools,
     shaped,
 )
-from jan_host.kit.probing import find_habits
+from jan_host.kit.probing import find_habits, find_shown
 from jan_host.kit.segments import ControlTokens, Segment, strings
 
 Messages = Sequence[ChatMessage | Mapping[str, Any]]
@@ -100,6 +100,8 @@ class ChatTemplate:
         }
         self._program = Program(source)
         self._habits = find_habits(self._run, source)
+        self.shows = find_shown(self._run, source, self._habits)
+        """What it has a place for: tools, calls, results."""
 
     @classmethod
     def from_setting(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+
 from jan_host.contract.generation import FunctionCallDelta, ToolCallDelta
 from jan_host.kit.stream import TextStream
 

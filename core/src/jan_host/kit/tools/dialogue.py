@@ -1,0 +1,128 @@
+"""A conversation with a model that reasons and calls tools: what it is asked, and how its answer is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jan_host.contract.chat import ChatMessage, ChatRequest
+from jan_host.contract.unknown import as_plain
+from jan_host.kit.conversation import Message
+from jan_host.kit.segments import Segment, text
+from jan_host.kit.template import ChatTemplate
+from jan_host.kit.tools.formats import Format, recognize
+from jan_host.kit.tools.formats.harmony import HarmonyFormat
+from jan_host.kit.tools.history import history, one_at_a_time
+from jan_host.kit.tools.reading import AnswerReader, Reading
+from jan_host.kit.tools.reasoning import Tags, known_tags, opened
+from jan_host.kit.tools.wanted import WantedTools, wanted_tools
+
+_END: Final = 64
+"""Characters of a prompt's end in which an opened tag is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request became."""
+
+    segments: list[Segment]
+    """The prompt."""
+    reader: Callable[[], AnswerReader] | None
+    """Makes what reads one choice; ``None``: the answer is plain text."""
+    stops: list[str]
+    """Stop strings; those of a reader are in it already."""
+    special: tuple[str, ...]
+    """Control tokens that the reader needs as text."""
+
+
+class Dialogue:
+    """Makes prompts for one model.
+
+    Args:
+        template: The model's chat template; its text tells how the model calls tools and reasons.
+        system_prompt: For conversations without a system message.
+        reasoning: Whether reasoning is told apart from content.
+    """
+
+    def __init__(
+        self, template: ChatTemplate, *, system_prompt: str | None = None, reasoning: bool = True
+    ) -> None:
+        self._template = template
+        self._system_prompt = system_prompt
+        self.format = self._format(reasoning)
+        """How the model calls tools."""
+        self._tags = known_tags(template.source) if reasoning else ()
+        self._thinks = ".thinking" in template.source
+
+    def _format(self, reasoning: bool) -> Format:
+        found = recognize(self._template.source)
+        return HarmonyFormat(reasons=reasoning) if isinstance(found, HarmonyFormat) else found
+
+    async def ask(self, request: ChatRequest) -> Asked:
+        """The prompt of a conversation, and how to read the answers.
+
+        An answer that the conversation ends with is gone on with.
+
+        Raises:
+            InvalidRequestError: The template refuses the conversation, or the tools make no sense.
+            UnsupportedError: A tool of another type than function.
+        """
+        wanted = wanted_tools(request)
+        messages = self._messages(request, wanted)
+        last = request.messages[-1]
+        segments = await self._template.render(
+            messages,
+            tools=wanted.tools if self._template.shows.tools else None,
+            continue_final=last.role == "assistant" and not last.tool_calls and bool(last.content),
+            variables=_variables(request),
+        )
+        stops = [*request.stops(), *self._template.stop_texts]
+        inside = opened(self._tags, text(segments[-3:])[-_END:])
+        return Asked(
+            segments=segments,
+            reader=self._reader(wanted, stops, inside),
+            stops=stops,
+            special=(*self.format.special, *(tag for tags in self._tags for tag in tags)),
+        )
+
+    def _messages(self, request: ChatRequest, wanted: WantedTools) -> list[Message | ChatMessage]:
+        messages = request.messages
+        if self._system_prompt and not any(each.role in ("system", "developer") for each in messages):
+            messages = [ChatMessage(role="system", content=self._system_prompt), *messages]
+        shown = self._template.shows
+        told = wanted.tools and not shown.tools
+        instructions = self.format.instructions(wanted.tools) if told else ""
+        found = history(messages, shown, self.format, instructions)
+        if shown.calls and not shown.several:
+            found = one_at_a_time(found)
+        return [_with_thinking(each) for each in found] if self._thinks else found
+
+    def _reader(
+        self, wanted: WantedTools, stops: list[str], inside: Tags | None
+    ) -> Callable[[], AnswerReader] | None:
+        if not wanted.tools and not self._tags and not self.format.structured:
+            return None
+        return Reading(
+            format=self.format,
+            names=wanted.names,
+            most=wanted.most,
+            tags=self._tags,
+            inside=inside,
+            stops=stops,
+        ).reader
+
+
+def _variables(request: ChatRequest) -> dict[str, Any]:
+    effort = {} if request.reasoning_effort is None else {"reasoning_effort": request.reasoning_effort}
+    return {**effort, **(request.chat_template_kwargs or {})}
+
+
+def _with_thinking(message: Message | ChatMessage) -> Message | ChatMessage:
+    """The message with its reasoning under the name that gpt-oss's template reads.
+
+    That template takes a call with words or with reasoning, not with both.
+    """
+    plain: Message = as_plain(message, unknown=False) if isinstance(message, ChatMessage) else message
+    reasoning = plain.get("reasoning_content")
+    if not reasoning or (plain.get("tool_calls") and plain.get("content")):
+        return message
+    return {**plain, "thinking": reasoning}
