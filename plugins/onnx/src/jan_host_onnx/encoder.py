@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 from jan_host import ModelLoadError
+from jan_host.kit.batching import InterruptedRunError, Limits, Tokens
 
-from jan_host_onnx.batching import Limits, Tokens
 from jan_host_onnx.documents import read_object, whole_number
 from jan_host_onnx.faults import run_error
 from jan_host_onnx.graph import Graph, Value
@@ -58,6 +58,7 @@ class Encoder:
         self, layout: Layout, settings: OnnxSettings, output: str, *, fills_left: bool = False
     ) -> None:
         self.session = open_session(layout.graph_path, settings)
+        self._options = onnxruntime.RunOptions()
         self._inputs = layout.graph.inputs
         _check_inputs(layout.graph)
         self._output = output
@@ -71,17 +72,25 @@ class Encoder:
         """Give the memory back. Nothing is run any more."""
         del self.session
 
+    def interrupt(self) -> None:
+        """Make the run that is going on, or the next one, end early; callable from any thread."""
+        self._options.terminate = True
+
     def run(self, texts: Sequence[Tokens]) -> Run:
         """The output for `texts`.
 
         Raises:
+            InterruptedRunError: See `interrupt`.
             EngineError: The graph failed.
         """
         lengths = [len(text.ids) for text in texts]
         feeds = self._feeds(texts, lengths)
         try:
-            output = self.session.run([self._output], feeds)[0]
+            output = self.session.run([self._output], feeds, self._options)[0]
         except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
+            if self._options.terminate:
+                self._options.terminate = False
+                raise InterruptedRunError from error
             raise run_error(error) from error
         return Run(np.asarray(output), lengths, self._fills_left)
 

@@ -1,6 +1,8 @@
 """What ONNX Runtime complains of, in words for the user."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,11 @@ _KNOWN: Final = (
         "uses an operator in a number format that its provider can't compute. Choose another variant.",
     ),
     (r"[Pp]rotobuf parsing failed|INVALID_PROTOBUF", "is damaged. Download it again."),
+    (
+        r"escapes model directory",
+        "has its weights behind a link that leads out of its folder, which onnxruntime refuses. Put the files"
+        " themselves beside it.",
+    ),
     (
         r"[Ee]xternal (data|initializer)",
         "does not find its weights in the files beside it. Download them again into the same folder.",
@@ -56,6 +63,24 @@ def run_error(error: Exception) -> EngineError:
         f"The model's graph failed on this input. onnxruntime says: {describe(error)} If it does so on every"
         " input, the graph does not fit its tokenizer or configuration."
     )
+
+
+@contextmanager
+def no_panic() -> Iterator[None]:
+    """A panic of the tokenizer's native code becomes an error of the request that was to blame.
+
+    Raises:
+        EngineError: It panicked, such as over an expression that tries forever.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # Panics are no Exception, and their class has no public name.
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise EngineError(
+            f"The model's tokenizer failed on this text: {error}. Send another, or check its tokenizer.json."
+        ) from error
 
 
 def describe(error: Exception) -> str:

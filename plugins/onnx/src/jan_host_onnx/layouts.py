@@ -65,8 +65,10 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of the graph and its weights."""
-        return sum(path.stat().st_size for path in (self.graph_path, *self.data_files) if path.is_file())
+        """Bytes of the graph and its weights, as far as it reads the files that hold them."""
+        needed = zip(self.data_files, self.graph.data_files.values(), strict=True)
+        graph = self.graph_path.stat().st_size if self.graph_path.is_file() else 0
+        return graph + sum(size or path.stat().st_size for path, size in needed if path.is_file())
 
 
 def find_layout(files: Sequence[Path], folder: Path, variant: str | None = None) -> Layout:

@@ -31,7 +31,8 @@ def purpose_of(
         raise _not_ours(path, f"takes {_names(graph.inputs)}, where a model of text takes input_ids")
     if graph.input("encoder_hidden_states") is not None or graph.input("decoder_input_ids") is not None:
         raise _not_ours(path, "is half of an encoder-decoder model")
-    architectures = " ".join(str(name) for name in config.get("architectures") or ())
+    named = config.get("architectures")
+    architectures = " ".join(map(str, named)) if isinstance(named, list) else ""
     logits = graph.output("logits")
     if graph.has_cache:
         return "decoder" if logits is not None else "embedding"

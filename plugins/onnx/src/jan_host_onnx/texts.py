@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from jan_host import ContextLengthExceededError, InvalidRequestError, ModelLoadError
+from jan_host import ModelLoadError
+from jan_host.kit.batching import Tokens
+from jan_host.kit.vectors import check_size
 
-from jan_host_onnx.batching import Tokens
 from jan_host_onnx.tokenizer import TextTokenizer
 
 _INLINE_CHARACTERS: Final = 4096
 """What is tokenized on the event loop: in less time than another thread takes to begin."""
+_CHARACTERS: Final = 16
+"""Of a token, more than enough: so much of a text is looked at where its end is cut off anyway."""
 
 
 class TextReader:
@@ -45,6 +48,8 @@ class TextReader:
         return await asyncio.to_thread(self._read_pairs, query, documents, cut)
 
     def _read(self, texts: Sequence[str | Sequence[int]], cut: bool) -> list[Tokens]:
+        if cut:
+            texts = [self._shortened(text) if isinstance(text, str) else text for text in texts]
         written = [text for text in texts if isinstance(text, str)]
         encodings = iter(self.tokenizer.encode(written))
         found = []
@@ -67,6 +72,10 @@ class TextReader:
         return Tokens(framed, [0] * len(framed))
 
     def _read_pairs(self, query: str, documents: Sequence[str], cut: bool) -> list[Tokens]:
+        if cut:
+            query, documents = self._shortened(query), [self._shortened(text) for text in documents]
+        elif len(query) > self.length:  # else a long one would be read again with each document
+            check_size(len(self.tokenizer.tokenize(query)), self.length, "query", "The query")
         found = []
         for index, encoding in enumerate(self.tokenizer.encode_pairs([(query, text) for text in documents])):
             if len(encoding.ids) > self.length and cut:
@@ -76,15 +85,17 @@ class TextReader:
         return found
 
     def _checked(self, tokens: Tokens, param: str, what: str) -> Tokens:
-        if not tokens.ids:
-            raise InvalidRequestError(f"{what} is empty. Send a text with at least one token.", param=param)
-        if len(tokens.ids) > self.length:
-            raise ContextLengthExceededError(
-                f"{what} has {len(tokens.ids)} tokens, and the model reads {self.length} at most. Send less,"
-                " or set truncate to true to have its end cut off.",
-                param=param,
-            )
+        check_size(len(tokens.ids), self.length, param, what)
         return tokens
+
+    def _shortened(self, text: str) -> str:
+        """The text without what is cut off in any case: its end, far behind the last token that is read."""
+        size = self.length * _CHARACTERS
+        while size < len(text):
+            if len(self.tokenizer.tokenize(text[:size])) >= 2 * self.length:
+                return text[:size]
+            size *= 4
+        return text
 
 
 def longest_text(trained: int | None, positions: int | None, wanted: int | None) -> int:

@@ -10,6 +10,7 @@ from jan_host import InvalidRequestError, ModelLoadError
 from jan_host.kit import Segment
 from tokenizers import Encoding, Tokenizer
 
+from jan_host_onnx.faults import no_panic
 from jan_host_onnx.pieces import Pieces
 
 _PROBE: Final = "a"
@@ -44,6 +45,7 @@ class TextTokenizer:
             raise ModelLoadError(
                 f"{path.name} can't be read as a tokenizer: {error}. Download it again, or update tokenizers."
             ) from error
+        self._cutters: dict[int, Tokenizer] = {}
         self.size: int = self._tokenizer.get_vocab_size(with_added_tokens=True)
         self.added: dict[int, Added] = {
             token: Added(each.content, each.special, each.lstrip, each.rstrip)
@@ -69,19 +71,27 @@ class TextTokenizer:
             texts: Lone surrogates in them become ``?``.
             special: Add what the model wants around a text, such as CLS and SEP.
         """
-        return self._tokenizer.encode_batch_fast([_sound(text) for text in texts], add_special_tokens=special)
+        with no_panic():
+            return self._tokenizer.encode_batch_fast(
+                [_sound(text) for text in texts], add_special_tokens=special
+            )
 
     def encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Encoding]:
         """Each pair of texts as tokens, with what the model wants around and between them."""
-        return self._tokenizer.encode_batch_fast([(_sound(one), _sound(two)) for one, two in pairs])
+        with no_panic():
+            return self._tokenizer.encode_batch_fast([(_sound(one), _sound(two)) for one, two in pairs])
 
     def cut(self, text: str | tuple[str, str], length: int) -> Encoding:
         """A text or pair as `length` tokens at most; of a pair the longer text is cut."""
-        cutter = _plain(self._source)
-        cutter.enable_truncation(max_length=length)
-        if isinstance(text, str):
-            return cutter.encode(_sound(text))
-        return cutter.encode(_sound(text[0]), _sound(text[1]))
+        cutter = self._cutters.get(length)
+        if cutter is None:
+            cutter = _plain(self._source)
+            cutter.enable_truncation(max_length=length)
+            self._cutters[length] = cutter
+        with no_panic():
+            if isinstance(text, str):
+                return cutter.encode(_sound(text))
+            return cutter.encode(_sound(text[0]), _sound(text[1]))
 
     @cached_property
     def frame(self) -> tuple[list[int], list[int]]:
@@ -122,7 +132,8 @@ class TextTokenizer:
             if index + 1 < len(parts) and self._strips(parts[index + 1], "lstrip"):
                 text = text.rstrip()
             tokenizer = self._inner if index else self._tokenizer
-            ids += tokenizer.encode(_sound(text), add_special_tokens=False).ids
+            with no_panic():
+                ids += tokenizer.encode(_sound(text), add_special_tokens=False).ids
         return ids
 
     def detokenize(self, tokens: Sequence[int]) -> str:
@@ -132,7 +143,8 @@ class TextTokenizer:
             InvalidRequestError: An id that the vocabulary does not have.
         """
         self.check(tokens, "tokens")
-        text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
+        with no_panic():
+            text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
         return text
 
     def check(self, tokens: Iterable[int], param: str) -> None:

@@ -15,10 +15,11 @@ from jan_host import (
     Usage,
     split_prompts,
 )
+from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.vectors import Vectors, cut, scale
 
-from jan_host_onnx.batching import Batcher, Tokens
 from jan_host_onnx.embedding.output import Output, find_output
-from jan_host_onnx.embedding.pooling import Vectors, pool, scale
+from jan_host_onnx.embedding.pooling import pool
 from jan_host_onnx.encoder import Encoder
 from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.settings import OnnxSettings
@@ -73,7 +74,7 @@ class EmbeddingModel(LoadedModel):
         self._reader = reader
         self._prompts = prompts
         self._prefix = prefix
-        self._batcher: Batcher[Vectors] = Batcher(self._compute, encoder.limits)
+        self._batcher: Batcher[Vectors] = Batcher(self._compute, encoder.limits, encoder.interrupt)
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """One vector for each input; see `jan_host.Embeds`."""
@@ -82,10 +83,13 @@ class EmbeddingModel(LoadedModel):
             prefix + text if isinstance(text, str) else text for text in split_prompts(request.input, "input")
         ]
         tokens = await self._reader.read(texts, cut=bool(request.truncate))
-        vectors = np.stack(await self._batcher.run(tokens))
+        vectors = await self._batcher.run(tokens)
         count = sum(len(text.ids) for text in tokens)
+        wanted = (
+            cut(np.stack(vectors), request.dimensions, normalize=self._output.normalize) if vectors else None
+        )
         return EmbeddingResult(
-            embeddings=self._cut(vectors, request.dimensions).tolist(),
+            embeddings=wanted.tolist() if wanted is not None else [],
             usage=Usage(prompt_tokens=count, total_tokens=count),
         )
 
@@ -95,7 +99,7 @@ class EmbeddingModel(LoadedModel):
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of tokens, control tokens written out."""
-        return self._reader.tokenizer.detokenize(tokens)
+        return await asyncio.to_thread(self._reader.tokenizer.detokenize, tokens)
 
     async def unload(self) -> None:
         """End the compute thread, then free the graph."""
@@ -110,19 +114,6 @@ class EmbeddingModel(LoadedModel):
             )
         return list(scale(vectors) if self._output.normalize else vectors)
 
-    def _cut(self, vectors: Vectors, dimensions: int | None) -> Vectors:
-        """The first numbers of each vector, as models trained for that (Matryoshka) are meant to be cut."""
-        if dimensions is None or dimensions == vectors.shape[1]:
-            return vectors
-        if dimensions > vectors.shape[1]:
-            raise InvalidRequestError(
-                f"dimensions is {dimensions}, and the model's vectors have"
-                f" {vectors.shape[1]}. Ask for fewer.",
-                param="dimensions",
-            )
-        cut = vectors[:, :dimensions]
-        return scale(cut) if self._output.normalize else cut
-
     def _prefix_of(self, request: EmbeddingRequest) -> str:
         """What a request wants before its texts: by ``prompt_name``, or by ``input_type`` where that has one.
 
@@ -131,7 +122,7 @@ class EmbeddingModel(LoadedModel):
         """
         name = request.extra.get("prompt_name")
         if name is not None:
-            if name not in self._prompts:
+            if not isinstance(name, str) or name not in self._prompts:
                 offered = ", ".join(self._prompts) or "none"
                 raise InvalidRequestError(
                     f"The model has no prompt {name!r}. It has: {offered}.", param="prompt_name"

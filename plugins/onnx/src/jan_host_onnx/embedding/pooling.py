@@ -1,18 +1,13 @@
 """From the vectors of tokens to the vector of a text."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from jan_host import EngineError
+from jan_host.kit.vectors import Vectors
 
 from jan_host_onnx.encoder import Run
 from jan_host_onnx.sentence import Pooling
-
-Vectors = npt.NDArray[np.float32]
-
-_LEAST: Final = 1e-12
-"""What a vector is divided by at least: one without a direction stays zero."""
 
 
 def pool(run: Run, how: Pooling) -> Vectors:
@@ -48,10 +43,3 @@ def _pool(tokens: Vectors, how: Pooling) -> Any:
     if how == "last":
         return tokens[-1]
     return tokens.max(axis=0) if how == "max" else tokens.mean(axis=0)
-
-
-def scale(vectors: Vectors) -> Vectors:
-    """The vectors with length 1."""
-    lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    scaled: Vectors = np.divide(vectors, np.maximum(lengths, _LEAST), dtype=np.float32)
-    return scaled

@@ -1,12 +1,13 @@
 """A decoder in memory: chats, completes and tokenizes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from jan_host import ChatRequest, CompletionRequest, Delta, GenerationOptions, LoadedModel
-from jan_host.kit import ChatTemplate
+from jan_host.kit import ChatTemplate, Segment
 from jan_host.kit.generation import (
     Job,
     Scheduler,
@@ -19,12 +20,16 @@ from jan_host.kit.generation import (
     refuse_structure,
     token_limit,
 )
-
 from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
+
 from jan_host_onnx.generation.sampling import Sampler, build_sampler
 from jan_host_onnx.generation.vocabulary import Vocabulary
 
-_ENGINE = "ONNX Runtime"
+T = TypeVar("T")
+
+_ENGINE: Final = "ONNX Runtime"
+_INLINE_SIZE: Final = 4096
+"""Characters or token ids that are read on the event loop, sooner than another thread could begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +62,17 @@ class DecoderModel(LoadedModel):
         self._vocabulary = opened.vocabulary
         self._system_prompt = system_prompt
         self._default_limit = default_limit
+        self._grammars = Grammars(_table(opened.vocabulary))
         self._scheduler = Scheduler(
             opened.stepper, workers=opened.parallel, max_queue=max_queue, name="onnxruntime"
         )
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
-        self._grammars = Grammars(_table(opened.vocabulary))
         """Answer a conversation; see `jan_host.Chats`."""
         refuse_structure(request, _ENGINE)
         template = self._opened.template
         segments = await chat_segments(request, template, self._system_prompt)
-        prompt = self._with_start(self._vocabulary.tokenizer.encode_segments(segments))
+        prompt = await _threaded(self._chat_prompt, segments, sum(len(part.text) for part in segments))
         limit = self._limit(request.token_limit(), prompt, chat=True)
         stops = [*request.stops(), *template.stop_texts]
         top = (request.top_logprobs or 0) if request.logprobs else None
@@ -79,7 +84,7 @@ class DecoderModel(LoadedModel):
         """Continue a text; see `jan_host.Completes`."""
         refuse_structure(request, _ENGINE)
         _refuse_completion(request)
-        prompt = self._completion_prompt(request)
+        prompt = await _threaded(self._completion_prompt, request, len(request.prompt))
         limit = self._limit(request.token_limit(), prompt, chat=False)
         opening = ""
         if request.echo:
@@ -95,17 +100,20 @@ class DecoderModel(LoadedModel):
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of tokens, control tokens written out."""
-        return self._vocabulary.tokenizer.detokenize(tokens)
+        return await asyncio.to_thread(self._vocabulary.tokenizer.detokenize, tokens)
 
     async def unload(self) -> None:
         """End the compute thread, then free cache and weights."""
         await self._scheduler.close()
+        await self._grammars.close()
         del self._opened, self._scheduler, self._vocabulary  # the session goes with its last reference
+
+    def _chat_prompt(self, segments: Sequence[Segment]) -> list[int]:
+        return self._with_start(self._vocabulary.tokenizer.encode_segments(segments))
 
     def _completion_prompt(self, request: CompletionRequest) -> list[int]:
         vocabulary = self._vocabulary
         if isinstance(request.prompt, str):
-        await self._grammars.close()
             before, _ = vocabulary.tokenizer.frame
             ids = vocabulary.tokenizer.tokenize(request.prompt)
             return [*before, *ids] or vocabulary.start()
@@ -142,6 +150,8 @@ class DecoderModel(LoadedModel):
                 yield delta
 
     async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
+        constraints = await self._constraints(request)
+
         def build() -> list[Sampler]:
             length = self._opened.context_length
             return [
@@ -150,18 +160,8 @@ class DecoderModel(LoadedModel):
             ]
 
         # DRY looks through the whole vocabulary: too long for the event loop.
-        constraints = await self._constraints(request)
-
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
 
-
-def _refuse_completion(request: CompletionRequest) -> None:
-    """Raise for what can't be done with a prompt.
-
-    Raises:
-        UnsupportedError: Names the option and what to do.
-    """
-    if request.suffix:
     async def _constraints(self, request: GenerationOptions) -> Sequence[Constraint | None]:
         """What each choice is held to."""
         form, choices = form_of(request), request.n or 1
@@ -177,6 +177,19 @@ def _table(vocabulary: Vocabulary) -> TokenTable:
         tokenize=vocabulary.tokenizer.tokenize,
     )
 
+
+def _refuse_completion(request: CompletionRequest) -> None:
+    """Raise for what can't be done with a prompt.
+
+    Raises:
+        UnsupportedError: Names the option and what to do.
+    """
+    if request.suffix:
         refuse(_ENGINE, "suffix", "can't fill in the middle of a text", "leave suffix out")
     if request.echo and request.logprobs is not None:
         refuse(_ENGINE, "logprobs", "tells nothing of the prompt", "leave echo or logprobs out")
+
+
+async def _threaded(read: Callable[[T], list[int]], prompt: T, size: int) -> list[int]:
+    """Read a prompt, on another thread when that may take long."""
+    return read(prompt) if size <= _INLINE_SIZE else await asyncio.to_thread(read, prompt)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from jan_host.kit.batching import InterruptedRunError
 from onnxruntime import OrtValue
 
 from jan_host_onnx.faults import run_error
@@ -12,10 +13,6 @@ from jan_host_onnx.generation.cache import Cache, Place
 from jan_host_onnx.generation.signature import Signature
 
 Scores = npt.NDArray[np.float32]
-
-
-class InterruptedRunError(Exception):
-    """The run was ended by `Runner.interrupt`; its cache is as it was before."""
 
 
 class Runner:
@@ -49,7 +46,7 @@ class Runner:
             ``[rows, vocabulary]``: the scores (logits) behind the last token of each row.
 
         Raises:
-            InterruptedRunError: See `interrupt`.
+            InterruptedRunError: See `interrupt`; `cache` is as it was before.
             EngineError: The graph failed; `cache` is as it was before.
         """
         rows, size = ids.shape

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jan_host import EngineError, JanHostError
+from jan_host import JanHostError
+from jan_host.kit.batching import InterruptedRunError
 from jan_host.kit.generation import Event, Job, Sequence
 
 from jan_host_onnx.generation.cache import Cache, CacheStore, Piece
 from jan_host_onnx.generation.grouping import Grouping
 from jan_host_onnx.generation.pace import Pace
-from jan_host_onnx.generation.runner import InterruptedRunError, Runner, Scores
+from jan_host_onnx.generation.runner import Runner, Scores
 from jan_host_onnx.generation.sampling import Sampler
 from jan_host_onnx.generation.shelf import Kept, Shelf
 from jan_host_onnx.generation.vocabulary import Vocabulary
@@ -193,11 +194,11 @@ class DecoderStepper:
                 sequence.begin()
             try:
                 chosen = sequence.sampler.choose(row, sequence.generated)
-            except EngineError as error:
+                delta = sequence.take(chosen.token, self._vocabulary, chosen.logprob)
+            except JanHostError as error:
                 events.append((sequence.job, error))
                 self._leave(seat, keep=False)
                 continue
-            delta = sequence.take(chosen.token, self._vocabulary, chosen.logprob)
             if delta is not None:
                 events.append((sequence.job, delta))
                 if delta.finish_reason is not None:

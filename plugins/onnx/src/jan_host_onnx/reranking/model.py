@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from jan_host import InvalidRequestError, LoadedModel, Progress, RerankRequest, RerankResult, Usage
+from jan_host import LoadedModel, Progress, RerankRequest, RerankResult, Usage
+from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.vectors import document_text
 
-from jan_host_onnx.batching import Batcher, Tokens
 from jan_host_onnx.encoder import Encoder
 from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.reranking.scores import Score, output_of, scores_of
@@ -47,11 +48,11 @@ class RerankModel(LoadedModel):
         self._encoder = encoder
         self._reader = reader
         self._score = score
-        self._batcher: Batcher[float] = Batcher(self._compute, encoder.limits)
+        self._batcher: Batcher[float] = Batcher(self._compute, encoder.limits, encoder.interrupt)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """One score for each document; see `jan_host.Reranks`."""
-        documents = [_text_of(document, index) for index, document in enumerate(request.documents)]
+        documents = [document_text(document, index) for index, document in enumerate(request.documents)]
         pairs = await self._reader.read_pairs(request.query, documents, cut=bool(request.truncate))
         count = sum(len(pair.ids) for pair in pairs)
         return RerankResult(
@@ -64,7 +65,7 @@ class RerankModel(LoadedModel):
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of tokens, control tokens written out."""
-        return self._reader.tokenizer.detokenize(tokens)
+        return await asyncio.to_thread(self._reader.tokenizer.detokenize, tokens)
 
     async def unload(self) -> None:
         """End the compute thread, then free the graph."""
@@ -73,14 +74,3 @@ class RerankModel(LoadedModel):
 
     def _compute(self, pairs: Sequence[Tokens]) -> list[float]:
         return scores_of(self._encoder.run(pairs), self._score)
-
-
-def _text_of(document: str | dict[str, str], index: int) -> str:
-    if isinstance(document, str):
-        return document
-    if "text" not in document:
-        raise InvalidRequestError(
-            f"Document {index} has no field text. Send strings, or objects with a field text.",
-            param=f"documents[{index}].text",
-        )
-    return document["text"]

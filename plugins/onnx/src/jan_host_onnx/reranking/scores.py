@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 from jan_host import EngineError, ModelLoadError
+from jan_host.kit.vectors import relevance
 
 from jan_host_onnx.encoder import Run
 from jan_host_onnx.graph import Graph
@@ -50,9 +51,4 @@ def scores_of(run: Run, how: Score | None) -> list[float]:
         score = values[:, -1]
     if not np.isfinite(score).all():
         raise EngineError("The graph gave a score that is not finite. Choose a variant of more bits.")
-    return [float(each) for each in (score if how == "raw" else _sigmoid(score))]
-
-
-def _sigmoid(score: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[float]:
-    scores: list[float] = (1 / (1 + np.exp(-np.clip(score, -700, 700)))).tolist()
-    return scores
+    return score.tolist() if how == "raw" else relevance(score)
