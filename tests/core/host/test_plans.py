@@ -1,5 +1,6 @@
 """Plans with the engines' own estimates, and what those of other machines may not ask for."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,32 @@ async def test_a_hub_that_the_operator_named_serves_everyone(host: JanHost, hub:
     assert all(variant.footprint for variant in plan.variants)
     info = await host.pull(request, local=False)
     assert (await host.downloads.wait(info.id)).status == "done"
+
+
+async def test_what_the_importer_of_a_model_json_knows_goes_before_its_addresses(
+    root: Path, hub: Hub, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gated model has addresses too, and they are of no use without the token."""
+    hub.add(
+        "maker/Gated-GGUF", {"gated.Q4_1.gguf": smollm2.read_bytes()}, gated="manual", readers={"hf_good"}
+    )
+    monkeypatch.setenv("HF_TOKEN", "hf_good")
+    address = f"{hub.url}/maker/Gated-GGUF/resolve/main/gated.Q4_1.gguf"
+    document = {
+        "id": "mine",
+        "sources": [{"filename": "gated.Q4_1.gguf", "url": address}],
+        "origin": "maker/Gated-GGUF",
+        "import_format": "default",
+        "settings": {"ctx_len": 512},
+    }
+    (root / "models" / "mine").mkdir()
+    (root / "models" / "mine" / "model.json").write_text(json.dumps(document))
+    async with JanHost(load_config(root, {})) as host:
+        info = await host.pull(PullRequest(origin="mine"))
+        assert (await host.downloads.wait(info.id)).status == "done"
+        assert host.model("mine").status == "downloaded"
+        shown = await host.plan(PullRequest(origin="maker/Gated-GGUF", id="other"))
+        assert "HF_TOKEN" not in repr(shown), "where secrets are is nobody's business"
 
 
 async def test_a_plan_shows_no_password(host: JanHost, hub: Hub) -> None:

@@ -46,7 +46,7 @@ async def test_where_nothing_fits_the_smallest_is_taken_with_a_warning() -> None
     [warning] = choice.warnings
     assert warning == (
         "None of the variants fits into this machine's memory: Q2 needs 4.0 GB at 4,096 tokens of context,"
-        " and models may use 1.0 GB here (80 % of this machine's 1.2 GB)."
+        " which is more than 80 % of this machine's 1.2 GB."
     )
 
 
@@ -68,9 +68,18 @@ async def test_what_the_user_names_is_taken_whatever_it_needs() -> None:
     assert choice.warnings[0].startswith("None of the variants fits into this machine's memory: Q8 needs")
     roomy = ImportOptions(memory=8 * GB, estimate=double, variant="Q8")
     assert (await choose(OFFERS, roomy)).warnings == [
-        "Q8 needs 16.0 GB at 4,096 tokens of context, and models may use 8.0 GB here"
-        " (80 % of this machine's 10.0 GB)."
+        "Q8 needs 16.0 GB at 4,096 tokens of context, which is more than 80 % of this machine's 10.0 GB."
     ]
+
+
+async def test_what_the_operator_set_is_no_share_of_the_machine() -> None:
+    options = ImportOptions(memory=8 * GB, memory_is_set=True, estimate=double)
+    assert (await choose(OFFERS, options)).reason == (
+        "Q4: the best whose need, 8.0 GB at 4,096 tokens of context, stays under the 8.0 GB that [runtime]"
+        " memory_bytes gives to models."
+    )
+    [warning] = (await choose(OFFERS, options, wanted="Q8")).warnings
+    assert warning.endswith("which is more than the 8.0 GB that [runtime] memory_bytes gives to models.")
 
 
 @pytest.mark.parametrize("wanted", ["Q4", "q4", "tiny.q4.bin", "Tiny.Q4"])

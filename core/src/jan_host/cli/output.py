@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jan_host.contract.quantities import bytes_in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 1000
 """What is read by a program is not folded."""
 
-UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_BYTES = 10**18
 """More is no size of a file."""
 
@@ -55,9 +56,4 @@ def size(count: object) -> str:
     """A number of bytes for people, in decimal units; empty when it is none, as a model.json may have it."""
     if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < MOST_BYTES:
         return ""
-    value = float(count)
-    for unit in UNITS:
-        if value < 1000 or unit == UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit in UNITS[:2] else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("unreachable: the last unit takes every value")
+    return bytes_in_words(round(count))

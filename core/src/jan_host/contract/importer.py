@@ -1,12 +1,13 @@
 """Importers: from an origin (a URL, a name in a hub) to a plan of what to fetch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from jan_host.contract.discovery import Discovery
 from jan_host.contract.engine import Footprint
 from jan_host.contract.model import Model
 
@@ -104,6 +105,8 @@ class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str | None = None
     memory: int = 0
     """Bytes of memory that a model may use on this machine, `MEMORY_SHARE` of what it has; 0 when unknown."""
+    memory_is_set: bool = False
+    """Whether the operator set `memory`, so that it is no share of what the machine has."""
     estimate: Callable[[Model, Sequence[Asset]], Awaitable[Footprint]] | None = None
     """What a model with these files would need, by its engine's own reckoning: the host reads the
     beginning of a file that lies elsewhere. Raises a `JanHostError` where nobody can tell."""
@@ -143,6 +146,14 @@ class Importer(ABC):
     def accepts(self, origin: str) -> bool:
         """Whether an origin that names no importer is this importer's. Looks at the text alone."""
         return False
+
+    def discover(self) -> Iterable[Discovery]:
+        """What is on this machine already of what this importer could bring.
+
+        It only reads, and may take its time: it is called in a thread. Where there is nothing, it
+        finds nothing; that is no error.
+        """
+        return ()
 
     @abstractmethod
     async def resolve(self, origin: str, options: ImportOptions) -> ImportPlan:

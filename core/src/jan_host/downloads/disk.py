@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from jan_host.contract.errors import InsufficientDiskError
+from jan_host.contract.quantities import bytes_in_words
 
 
 def ensure_space(folder: Path, needed: int) -> None:
@@ -15,8 +16,9 @@ def ensure_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(existing(folder)).free
     if needed > free:
         raise InsufficientDiskError(
-            f"{human(needed)} are needed and {human(free)} are free on the disk of {folder}."
-            f" Free {human(needed - free)} or more, then resume; or move jan-host's root to another disk."
+            f"{bytes_in_words(needed)} are needed and {bytes_in_words(free)} are free on the disk of"
+            f" {folder}. Free {bytes_in_words(needed - free)} or more, then resume; or move jan-host's root"
+            " to another disk."
         )
 
 
@@ -34,13 +36,3 @@ def existing(folder: Path) -> Path:
 def same_disk(one: Path, other: Path) -> bool:
     """Whether a rename can lead from one folder to the other."""
     return existing(one).stat().st_dev == existing(other).stat().st_dev
-
-
-def human(count: int) -> str:
-    """A number of bytes for a sentence: ``"93.1 MB"``."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

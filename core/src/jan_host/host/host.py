@@ -51,6 +51,7 @@ from jan_host.host.looks import Looks
 from jan_host.host.memory import device_memory, total_memory
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
+from jan_host.intake.discoveries import Found
 from jan_host.intake.drops import Drops
 from jan_host.intake.local import LocalImport, LocalImports, Progress, no_progress
 from jan_host.library import Entry, Library
@@ -96,15 +97,16 @@ class JanHost:
         self._booting: asyncio.Task[None] | None = None
         self._launches = Launches(self.plugins, self.library)
         self._looker = Looker(os.environ, config.downloads)
+        engines = Engines(self.plugins.engines())
         self._imports = Imports(
             self.plugins,
             self.library,
             self.downloads,
             memory=lambda: self._budget.ram,
             looker=self._looker,
-            arrivals=Arrivals(self.library, config.models_folder, Engines(self.plugins.engines())),
+            arrivals=Arrivals(self.library, config.models_folder, engines),
             refresh=self.refresh,
-            local_paths=config.downloads.local_paths,
+            config=config,
         )
         self._bringing = Bringing(
             self.library,
@@ -112,8 +114,10 @@ class JanHost:
                 self.library,
                 config.models_folder,
                 config.library_folders,
-                Engines(self.plugins.engines()),
+                engines,
             ),
+            self.plugins.importers(),
+            engines,
             self.refresh,
             local_paths=config.downloads.local_paths,
         )
@@ -122,7 +126,7 @@ class JanHost:
             self.library,
             config.models_folder,
             config.library_folders,
-            Drops(self.library, config.models_folder, Engines(self.plugins.engines()), self._is_busy),
+            Drops(self.library, config.models_folder, engines, self._is_busy),
             self._look,
         )
         self._looks = Looks(
@@ -422,6 +426,14 @@ class JanHost:
         self._check_accepting()
         found = await self._bringing.bring(request, local=local, progress=progress)
         return [self.model(model_id) for model_id in found]
+
+    async def discover(self) -> list[Found]:
+        """Models that other programs have on this machine; those that are linked already are left out."""
+        return await self._bringing.discover()
+
+    async def link(self, found: Sequence[Found]) -> list[ModelInfo]:
+        """Make models of what was discovered; its files stay where they are."""
+        return [self.model(model_id) for model_id in await self._bringing.link(found)]
 
     async def export(self, model_id: str, target: Path, progress: Progress = no_progress) -> None:
         """Copy a model into a new folder, with a model.json in canonical form."""

@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from jan_host.contract.errors import ConflictError, ForbiddenError, ImportFailedError, JanHostError
+from jan_host.config import Config
+from jan_host.contract.errors import (
+    ConflictError,
+    ForbiddenError,
+    ImportFailedError,
+    JanHostError,
+    OriginNotFoundError,
+)
 from jan_host.contract.events import DownloadInfo
 from jan_host.contract.importer import (
     Asset,
@@ -21,7 +28,14 @@ from jan_host.contract.model import Model
 from jan_host.downloads import Downloads, shown
 from jan_host.downloads.looking import Looker
 from jan_host.host.arrivals import Arrivals
-from jan_host.host.described import check_own, names_addresses, plan_addresses, request_for, with_files
+from jan_host.host.described import (
+    ADDRESSES,
+    check_own,
+    names_addresses,
+    plan_addresses,
+    request_for,
+    with_files,
+)
 from jan_host.host.estimates import Estimates
 from jan_host.host.origins import GENERAL, address_in, check_origin, find_importer
 from jan_host.host.recent import RecentPlans
@@ -39,10 +53,11 @@ class Imports:
         plugins: Whose importers find models, and whose engines estimate.
         library: Where models are described.
         downloads: Carries plans out.
+        memory: Bytes that one model may use.
         looker: Reads what plans need to know of remote files.
         arrivals: Takes what has come into the library.
         refresh: Called when a model has arrived.
-        local_paths: Whether also those of other machines may name files of this one.
+        config: Says whether the operator set that memory, and who may name files of this machine.
     """
 
     def __init__(
@@ -55,16 +70,17 @@ class Imports:
         looker: Looker,
         arrivals: Arrivals,
         refresh: Callable[[], Awaitable[None]],
-        local_paths: bool = False,
+        config: Config,
     ) -> None:
         self._plugins = plugins
         self._library = library
         self._downloads = downloads
         self._memory = memory
+        self._memory_is_set = bool(config.runtime.memory_bytes)
         self._looker = looker
         self._arrivals = arrivals
         self._refresh = refresh
-        self._local_paths = local_paths
+        self._local_paths = config.downloads.local_paths
         self._recent = RecentPlans()
         self._bringing: dict[str, asyncio.Task[None]] = {}
 
@@ -87,6 +103,7 @@ class Imports:
             variant=request.variant,
             id=request.id,
             memory=self._memory(),
+            memory_is_set=self._memory_is_set,
             estimate=estimates.estimate,
             look=self._looker.look if local else self._look_for_others,
             local_paths=local or self._local_paths,
@@ -132,11 +149,23 @@ class Imports:
 
     async def _plan_described(self, entry: Entry, request: PullRequest, options: ImportOptions) -> ImportPlan:
         check_own(entry, request)
-        if names_addresses(entry.model) and not request.variant:
-            return await plan_addresses(entry.model, options)
-        meant = request_for(entry.model, request)
-        options = msgspec.structs.replace(options, variant=meant.variant, id=meant.id)
-        return with_files(entry.model, await self._resolve(check_origin(meant.origin), meant, options))
+        model = entry.model
+        has_addresses = names_addresses(model) and not request.variant
+        if has_addresses and not self._has_importer(model):
+            return await plan_addresses(model, options)
+        meant = request_for(model, request)
+        wanted = msgspec.structs.replace(options, variant=meant.variant, id=meant.id)
+        try:
+            return with_files(model, await self._resolve(check_origin(meant.origin), meant, wanted))
+        except OriginNotFoundError:
+            if not has_addresses:
+                raise
+            return await plan_addresses(model, options)
+
+    def _has_importer(self, model: Model) -> bool:
+        """Whether an importer is here that knows more of its origin than the addresses of its files."""
+        names = {importer.name for importer in self._plugins.importers()}
+        return bool(model.origin) and model.import_format in names - {ADDRESSES}
 
     async def _resolve(self, origin: str, request: PullRequest, options: ImportOptions) -> ImportPlan:
         importer, rest = find_importer(origin, request.import_format, self._plugins)

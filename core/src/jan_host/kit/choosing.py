@@ -107,8 +107,8 @@ def _taken(
         none = "None of the variants fits into this machine's memory: " if len(offers) > 1 else ""
         others = any(other.fits for other in variants)
         warnings.append(
-            f"{'' if others else none}{offer.name} needs {_need(variant.footprint)}, and models may use"
-            f" {bytes_in_words(options.memory)} here ({_share(options)})."
+            f"{'' if others else none}{offer.name} needs {_need(variant.footprint)}, which is more than"
+            f" {_share(options)}."
         )
     return Choice(offer, variants, reason, warnings)
 
@@ -129,6 +129,8 @@ def _need(footprint: Footprint) -> str:
 
 
 def _share(options: ImportOptions) -> str:
+    if options.memory_is_set:
+        return f"the {bytes_in_words(options.memory)} that [runtime] memory_bytes gives to models"
     whole = bytes_in_words(round(options.memory / MEMORY_SHARE))
     return f"{round(100 * MEMORY_SHARE)} % of this machine's {whole}"
 
