@@ -24,6 +24,7 @@ from jan_host.contract.chat import (
     ToolCall,
 )
 from jan_host.contract.completion import CompletionRequest, Prompts, split_prompts
+from jan_host.contract.discovery import Discovery
 from jan_host.contract.engine import (
     CAPABILITIES,
     Chats,
@@ -141,6 +142,7 @@ __all__ = [
     "ContentPart",
     "ContextLengthExceededError",
     "Delta",
+    "Discovery",
     "DownloadError",
     "DownloadEvent",
     "DownloadInfo",

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 import click
@@ -25,6 +26,8 @@ COMMANDS = {
     "serve": ("serve", "Serve the models over HTTP until Ctrl-C."),
     "run": ("run", "Ask a model in the terminal; without a prompt, chat with it."),
     "pull": ("pull", "Bring a model here."),
+    "import": ("importing", "Make a model of files that are on this machine."),
+    "export": ("importing", "Copy a model into a folder."),
     "downloads": ("downloads", "List what is being fetched; resume or cancel it."),
     "models": ("models", "List the models."),
     "show": ("models", "Show one model in full."),
@@ -50,7 +53,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return _plugin_command(ctx, cmd_name)
         module = import_module(f"jan_host.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

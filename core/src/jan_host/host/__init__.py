@@ -2,6 +2,7 @@
 
 from jan_host.host.changes import ModelPatch
 from jan_host.host.host import JanHost
+from jan_host.intake.discoveries import Found
 from jan_host.intake.local import LocalImport
 
-__all__ = ["JanHost", "LocalImport", "ModelPatch"]
+__all__ = ["Found", "JanHost", "LocalImport", "ModelPatch"]
