@@ -53,19 +53,19 @@ def test_a_good_start_and_a_wish_forget_failures(cooldown: Cooldown, clock: Cloc
 
 def test_a_crash_makes_no_pause_and_a_crash_loop_does(cooldown: Cooldown, clock: Clock) -> None:
     for _ in range(CRASH_LOOP - 1):
-        cooldown.crashed()
+        cooldown.crashed("it fell")
         assert cooldown.remaining() == 0
-    cooldown.crashed()
+    cooldown.crashed("it fell")
     assert cooldown.remaining() == 2
     clock.now += 2
     cooldown.started()  # it has not shown yet that it stays up
-    cooldown.crashed()
+    cooldown.crashed("it fell")
     assert cooldown.remaining() == 4
 
 
 def test_crashes_that_lie_apart_are_no_loop(cooldown: Cooldown, clock: Clock) -> None:
     for _ in range(10):
-        cooldown.crashed()
+        cooldown.crashed("it fell")
         clock.now += CRASH_WINDOW_SECONDS
         cooldown.started()
     assert cooldown.remaining() == 0

@@ -20,6 +20,8 @@ class Cooldown:
         self._failures = 0
         self._until = 0.0
         self._crashes: deque[float] = deque()
+        self.last_crash: str | None = None
+        """What a running model died of, until it has left in peace or somebody asked for a start."""
 
     def remaining(self) -> float:
         """Seconds until the next start may be tried; 0 when it may be tried now."""
@@ -36,8 +38,9 @@ class Cooldown:
         if not self._recent_crashes():
             self._failures = 0
 
-    def crashed(self) -> None:
+    def crashed(self, reason: str) -> None:
         """A running model crashed."""
+        self.last_crash = reason
         self._crashes.append(self._clock())
         if self._recent_crashes() >= CRASH_LOOP:
             self.start_failed()
@@ -47,6 +50,7 @@ class Cooldown:
         self._failures = 0
         self._until = 0.0
         self._crashes.clear()
+        self.last_crash = None
 
     def _recent_crashes(self) -> int:
         oldest = self._clock() - CRASH_WINDOW_SECONDS

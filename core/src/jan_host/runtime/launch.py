@@ -45,6 +45,10 @@ class RuntimeStatus:
     """What it was started with, or is being started with."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Which of them a start request gave."""
+    pinned: bool = False
+    """Whether it stays in memory whoever needs it, by its own ``keep_alive``."""
+    rests_until: float | None = None
+    """Unix time in seconds at which it leaves memory if nobody uses it; ``None``: it is used, or stays."""
 
 
 class Instance(Protocol):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from jan_host.config import RuntimeConfig
 from jan_host.contract.engine import Footprint, LoadedModel
-from jan_host.contract.errors import UnavailableError
+from jan_host.contract.errors import JanHostError, UnavailableError
 from jan_host.contract.events import Event
 from jan_host.runtime.admission import Admission
 from jan_host.runtime.launch import Launch, Place, RuntimeStatus
@@ -40,7 +40,11 @@ class Runtime:
         self._workers = WorkerPlace(config, launcher or SubprocessLauncher())
         self._host = HostPlace(config)
         self._supervisors: dict[str, Supervisor] = {}
-        self._admission = Admission(budget, self._supervisors.values)
+        self._admission = Admission(
+            budget,
+            lambda: [supervisor.residence for supervisor in self._supervisors.values()],
+            config.start_timeout_seconds,
+        )
         self._closing = False
 
     def status(self, model_id: str) -> RuntimeStatus:
@@ -54,7 +58,7 @@ class Runtime:
 
     def running(self) -> list[str]:
         """The ids of the models that are in memory, or on their way in or out; sorted."""
-        return sorted(name for name, supervisor in self._supervisors.items() if supervisor.loaded)
+        return sorted(name for name, supervisor in self._supervisors.items() if supervisor.residence.is_taken)
 
     async def start(self, launch: Launch, *, explicit: bool = False) -> LoadedModel:
         """Start a model and wait until it is ready. One that runs already is returned.
@@ -70,9 +74,9 @@ class Runtime:
             ModelCoolingDownError: It failed a moment ago; has `retry_after`.
             ModelLoadError: It could not be loaded, with the reason.
             InsufficientMemoryError: It is larger than what models may take.
-            UnavailableError: It was stopped meanwhile, or the runtime is closing.
+            UnavailableError: It found no room in time, was stopped meanwhile, or the runtime is closing.
         """
-        return await self._supervisor(launch).start(launch, explicit=explicit)
+        return await self._supervisor(launch.model.id).start(launch, explicit=explicit)
 
     @asynccontextmanager
     async def lease(self, launch: Launch) -> AsyncIterator[LoadedModel]:
@@ -82,7 +86,7 @@ class Runtime:
             TooManyRequestsError: Too many requests are there for this model.
             JanHostError: As `start`.
         """
-        async with self._supervisor(launch).lease(launch) as model:
+        async with self._supervisor(launch.model.id).lease(launch) as model:
             yield model
 
     async def stop(self, model_id: str) -> None:
@@ -94,21 +98,40 @@ class Runtime:
         if supervisor is not None:
             await supervisor.stop(self._config.stop_seconds)
 
+    @asynccontextmanager
+    async def removing(self, model_id: str, error: JanHostError) -> AsyncIterator[None]:
+        """Stop a model, and start it no more before the block has ended; then all of it is forgotten.
+
+        Args:
+            model_id: The model.
+            error: What they get who wait for the model, or ask for it meanwhile.
+        """
+        supervisor = self._supervisor(model_id)
+        await supervisor.end(self._config.stop_seconds, error)
+        try:
+            yield
+        finally:
+            if self._supervisors.get(model_id) is supervisor:
+                del self._supervisors[model_id]
+
     async def close(self, grace_seconds: float) -> None:
         """Stop all models, their requests having `grace_seconds` to end. Nothing can be started any more."""
         self._closing = True
         supervisors = list(self._supervisors.values())
-        await asyncio.gather(*(supervisor.close(grace_seconds) for supervisor in supervisors))
+        await asyncio.gather(*(each.end(grace_seconds, _closed()) for each in supervisors))
 
-    def _supervisor(self, launch: Launch) -> Supervisor:
+    def _supervisor(self, model_id: str) -> Supervisor:
         if self._closing:
-            raise UnavailableError("The host is shutting down. Try again when it is back.")
-        name = launch.model.id
-        found = self._supervisors.get(name)
+            raise _closed()
+        found = self._supervisors.get(model_id)
         if found is None:
-            found = Supervisor(name, self._config, self._publish, self._place, self._admission)
-            self._supervisors[name] = found
+            found = Supervisor(model_id, self._config, self._publish, self._place, self._admission)
+            self._supervisors[model_id] = found
         return found
 
     def _place(self, launch: Launch) -> Place:
         return self._host if launch.engine.runs_in == "host" else self._workers
+
+
+def _closed() -> UnavailableError:
+    return UnavailableError("The host is shutting down. Try again when it is back.")
