@@ -37,19 +37,18 @@ class LlamaCpp(Engine):
         path = _weights(model, folder)
         try:
             from jan_host_llamacpp.loading import open_model
-            from jan_host_llamacpp.model import LlamaCppModel
+            from jan_host_llamacpp.offering import offer
         except (ImportError, OSError, RuntimeError) as error:  # llama_cpp raises each of them
             raise ModelLoadError(
                 f"llama-cpp-python can't be imported ({error}). Install it anew:"
                 " pip install --force-reinstall llama-cpp-python"
             ) from error
         opened = await open_model(path, settings, progress)
-        return LlamaCppModel(
-            opened,
-            max_queue=settings.max_queue,
-            system_prompt=settings.system_prompt,
-            default_limit=_whole_number(model.parameters.get("max_tokens")),
-        )
+        try:
+            return offer(opened, settings, _whole_number(model.parameters.get("max_tokens")))
+        except ModelLoadError:
+            opened.close()
+            raise
 
 
 def _weights(model: Model, folder: Path) -> Path:

@@ -14,12 +14,13 @@ from jan_host_llamacpp.header import Array, Header
 from jan_host_llamacpp.magic import is_gguf
 
 _SHARD = re.compile(r"(?P<base>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
-_EMBEDDING_ARCHITECTURES = frozenset(
+EMBEDDING_ARCHITECTURES = frozenset(
     (
         *("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert"),
         *("eurobert", "gemma-embedding", "t5encoder"),
     )
 )
+"""Encoders: their tokens see each other, and they say nothing of a next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _model(one: _Found, projector: _Found | None, root: Path) -> Model:
 
 def _settings(header: Header, projector: str | None) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    if header.architecture in _EMBEDDING_ARCHITECTURES or header.integer(header.own("pooling_type")):
+    if header.architecture in EMBEDDING_ARCHITECTURES or header.integer(header.own("pooling_type")):
         settings["embedding"] = True
     if projector is not None:
         settings.update(vision_model=True, mmproj=projector)

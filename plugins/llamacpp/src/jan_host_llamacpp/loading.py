@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
 from jan_host.kit import ChatTemplate
 
+from jan_host_llamacpp.embedding.encoder import Encoder
+from jan_host_llamacpp.embedding.purpose import Purpose, purpose_of
+from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.kv import KvCache, StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_length, context_params, model_params, parallel_sequences
@@ -24,17 +27,24 @@ _WEIGHTS_SHARE = 0.95
 """How much of the progress the weights are; the rest is the context."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A model in memory that no thread works on yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model's weights in memory, and what the file says of them."""
 
     model: NativeModel
-    context: NativeContext
-    kv: KvCache
     vocab: Vocab
-    template: ChatTemplate
+    purpose: Purpose
     context_length: int
     """Tokens that one request may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Weights):
+    """A model in memory that generates, and that no thread works on yet."""
+
+    context: NativeContext
+    kv: KvCache
+    template: ChatTemplate
 
     def close(self) -> None:
         """Give the memory back."""
@@ -42,7 +52,21 @@ class Opened:
         self.model.free()
 
 
-async def open_model(path: Path, settings: Settings, progress: Callable[[float], None]) -> Opened:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedEncoder(Weights):
+    """A model in memory that embeds or ranks, and that no thread works on yet."""
+
+    encoder: Encoder
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.encoder.close()
+        self.model.free()
+
+
+async def open_model(
+    path: Path, settings: Settings, progress: Callable[[float], None]
+) -> Opened | OpenedEncoder:
     """Bring a file into memory, on another thread; cancelling it stops the load.
 
     Args:
@@ -66,33 +90,51 @@ async def open_model(path: Path, settings: Settings, progress: Callable[[float],
 
 def _open(
     path: Path, settings: Settings, progress: Callable[[float], None], stopped: threading.Event
-) -> Opened:
+) -> Opened | OpenedEncoder:
     def on_progress(part: float) -> bool:
         progress(part * _WEIGHTS_SHARE)
         return not stopped.is_set()
 
+    purpose = purpose_of(read_header(path), settings)
     model = NativeModel(path, model_params(settings), on_progress)
     try:
-        _check_purpose(model, path)
-        vocab = Vocab(model.vocab)
-        template = _template(model, vocab, settings)
-        length = context_length(settings, model.trained_context)
-        parallel = parallel_sequences(settings, length, model)
-        params = context_params(settings, length, parallel)
-        context = NativeContext(model, params)
+        if purpose.chats:
+            _check_decoder(model, path)
+        length = context_length(settings, model.trained_context, fixed=purpose.encodes)
+        weights = Weights(model=model, vocab=Vocab(model.vocab), purpose=purpose, context_length=length)
+        opened = _generator(weights, settings) if purpose.chats else _encoder(weights, settings)
     except BaseException:
         model.free()
         raise
-    _LOG.info("%s: %d sequences of %d tokens", model.describe(), parallel, length)
     progress(1.0)
-    return Opened(model, context, _kv(context, params, model), vocab, template, length)
+    return opened
 
 
-def _check_purpose(model: NativeModel, path: Path) -> None:
+def _generator(weights: Weights, settings: Settings) -> Opened:
+    model, length = weights.model, weights.context_length
+    template = _template(model, weights.vocab, settings)
+    parallel = parallel_sequences(settings, length, model)
+    params = context_params(settings, length, parallel)
+    context = NativeContext(model, params)
+    _LOG.info("%s: %d sequences of %d tokens", model.describe(), parallel, length)
+    return Opened(**_fields(weights), context=context, kv=_kv(context, params, model), template=template)
+
+
+def _encoder(weights: Weights, settings: Settings) -> OpenedEncoder:
+    encoder = Encoder(weights.model, settings, weights.purpose, weights.context_length)
+    _LOG.info("%s: texts of up to %d tokens", weights.model.describe(), weights.context_length)
+    return OpenedEncoder(**_fields(weights), encoder=encoder)
+
+
+def _fields(weights: Weights) -> dict[str, Any]:
+    return {field.name: getattr(weights, field.name) for field in fields(weights)}
+
+
+def _check_decoder(model: NativeModel, path: Path) -> None:
     if not model.decodes or model.diffusion:
         raise ModelLoadError(
             f"{path.name} holds a model that does not generate text token by token ({model.describe()})."
-            " This version of the llama.cpp engine runs decoder models only."
+            " The llama.cpp engine generates with decoder models only."
         )
 
 

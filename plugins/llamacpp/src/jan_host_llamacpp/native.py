@@ -88,9 +88,10 @@ class NativeModel:
         self.recurrent = bool(lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
         """State that can't be cut at a token: prefixes can't be reused."""
 
-    def template(self) -> str | None:
-        """The chat template inside the file."""
-        text: bytes | None = lib.llama_model_chat_template(self.pointer, None)
+    def template(self, name: str | None = None) -> str | None:
+        """The chat template inside the file, or another one by its name."""
+        wanted = None if name is None else name.encode()
+        text: bytes | None = lib.llama_model_chat_template(self.pointer, wanted)
         return text.decode("utf-8", "replace") if text else None
 
     def describe(self) -> str:
@@ -139,6 +140,7 @@ class NativeContext:
             )
         self.pointer: Any = pointer
         self.memory: Any = lib.llama_get_memory(pointer)
+        self._encodes = not self.memory or bool(lib.llama_model_has_encoder(model.pointer))
         self.batch_size: int = lib.llama_n_batch(pointer)
         self.cells: int = lib.llama_n_ctx(pointer)
         self.cells_per_sequence: int = lib.llama_n_ctx_seq(pointer)
@@ -159,6 +161,31 @@ class NativeContext:
             return -1
         status: int = lib.llama_decode(self.pointer, batch.struct)
         return status
+
+    def encode(self, batch: Batch) -> int:
+        """Read whole texts, each a sequence of its own, and forget what was read before.
+
+        Returns:
+            As `decode`.
+        """
+        if not 0 < batch.struct.n_tokens <= self.batch_size:
+            return -1
+        if self.memory:
+            lib.llama_memory_clear(self.memory, False)
+        run = lib.llama_encode if self._encodes else lib.llama_decode
+        status: int = run(self.pointer, batch.struct)
+        return status
+
+    def pooled(self, sequence: int, width: int) -> npt.NDArray[np.float32]:
+        """A copy of the `width` numbers that the last `encode` gave for a sequence.
+
+        Raises:
+            IndexError: There was no such sequence, or the context does not pool.
+        """
+        found = lib.llama_get_embeddings_seq(self.pointer, sequence)
+        if not found:
+            raise IndexError(f"sequence {sequence} of the batch has no vector")
+        return np.ctypeslib.as_array(found, (width,)).astype(np.float32, copy=True)
 
     def logits(self, index: int) -> npt.NDArray[np.float32]:
         """The scores of the whole vocabulary behind token `index` of the last batch, writable.

@@ -73,6 +73,16 @@ class Settings(msgspec.Struct, kw_only=True):
     """YaRN low correction; negative means as the model says."""
     yarn_beta_slow: float = -1.0
     """YaRN high correction; negative means as the model says."""
+    embedding: bool | None = None
+    """Turn texts into vectors. Left out: when the model was made for that.
+
+    A model that chats does both with ``true``; the context for vectors is made on first use."""
+    pooling: Literal["mean", "cls", "last", "rank"] | None = None
+    """How the vectors of tokens become one; ``rank`` gives scores of documents instead, where the model can.
+
+    Left out: as the model's file says, else the mean."""
+    normalize: bool = True
+    """Scale vectors to length 1."""
     prompt_template: str | None = None
     """The chat template: Jinja, or Jan's form with ``{system_message}`` and ``{prompt}``.
 

@@ -42,6 +42,9 @@ class Vocab:
         self.bos: int = lib.llama_vocab_bos(pointer)
         self.eos: int = lib.llama_vocab_eos(pointer)
         self.adds_bos = bool(lib.llama_vocab_get_add_bos(pointer)) and self.bos >= 0
+        self.sep: int = lib.llama_vocab_sep(pointer)
+        self.adds_eos = bool(lib.llama_vocab_get_add_eos(pointer)) and self.eos >= 0
+        self.adds_sep = bool(lib.llama_vocab_get_add_sep(pointer)) and self.sep >= 0
         self.filling = Filling.of(pointer)
         """What surrounds the parts of a text with a gap; ``None``: the model was not trained for that."""
         self._pieces: list[bytes | None] = [None] * self.size

@@ -1,0 +1,79 @@
+"""A context that reads whole texts, several of them in one batch, and gives numbers for each."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import llama_cpp.llama_cpp as lib
+import numpy as np
+from jan_host import EngineError
+from jan_host.kit.batching import InterruptedRunError, Limits, Tokens
+from jan_host.kit.vectors import Vectors
+
+from jan_host_llamacpp.batch import Batch
+from jan_host_llamacpp.embedding.purpose import Purpose
+from jan_host_llamacpp.native import NativeContext, NativeModel
+from jan_host_llamacpp.params import encoder_params
+from jan_host_llamacpp.settings import Settings
+
+MOST_TEXTS: Final = 64
+_ABORTED: Final = 2
+
+
+class Encoder:
+    """Made and called on one thread at a time, but for `interrupt`.
+
+    Args:
+        model: The weights; they must outlive this object.
+        settings: See `Settings`.
+        purpose: How to pool.
+        length: Tokens of the longest text.
+
+    Raises:
+        ModelLoadError: There is no memory for the context.
+    """
+
+    def __init__(self, model: NativeModel, settings: Settings, purpose: Purpose, length: int) -> None:
+        params = encoder_params(settings, length, MOST_TEXTS)
+        params.pooling_type = purpose.pooling
+        self._context = NativeContext(model, params)
+        self._batch = Batch(self._context.batch_size)
+        self.width = (
+            lib.llama_model_n_cls_out(model.pointer)
+            if purpose.ranks
+            else lib.llama_model_n_embd_out(model.pointer)
+        )
+        """Numbers of each text."""
+        self.limits = Limits(
+            texts=MOST_TEXTS, tokens=settings.n_batch, queue=settings.max_queue, filled=False
+        )
+
+    def run(self, texts: Sequence[Tokens]) -> Vectors:
+        """The numbers of each text: ``[texts, numbers]``.
+
+        Raises:
+            InterruptedRunError: See `interrupt`.
+            EngineError: llama.cpp failed, or the numbers are not finite.
+        """
+        self._batch.clear()
+        for number, text in enumerate(texts):
+            self._batch.add(number, np.asarray(text.ids, np.int32), 0, len(text.ids))
+        status = self._context.encode(self._batch)
+        if status == _ABORTED:
+            self._context.abort(False)
+            raise InterruptedRunError
+        if status != 0:
+            raise EngineError(
+                f"The model could not compute this text: llama.cpp answered {status}. Send it again."
+            )
+        found = np.stack([self._context.pooled(number, self.width) for number in range(len(texts))])
+        if not np.isfinite(found).all():
+            raise EngineError("The model gave numbers that are not finite. Try a file of more bits.")
+        return found
+
+    def interrupt(self) -> None:
+        """Make the run that is going on, or the next one, end early; callable from any thread."""
+        self._context.abort(True)
+
+    def close(self) -> None:
+        """Give the memory back. Nothing is run any more."""
+        self._context.free()
