@@ -10,6 +10,7 @@ from jan_host import Footprint, Model, ModelBrokenError
 
 from jan_host_onnx.graph import Graph
 from jan_host_onnx.layouts import Layout, find_layout
+from jan_host_onnx.limits import cache_bytes, context_length
 
 RUNTIME_BYTES: Final = 64 * 1024**2
 """The runtime's own code and buffers, measured with a small graph."""
@@ -18,7 +19,6 @@ _ROOM: Final = 0.25
 _GROWTH: Final = {"int8": 3, "uint8": 3, "float16": 2, "bfloat16": 2}
 """Bytes that a number grows by when it becomes one of 32 bits."""
 _BYTES: Final = {"float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
-_CONTEXT: Final = 4096
 _DEVICE_LIBRARIES: Final = ("*providers_cuda*", "*providers_rocm*", "*providers_migraphx*", "DirectML*")
 
 
@@ -48,19 +48,18 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
 
 
 def _cache_bytes(layout: Layout, settings: Any) -> int:
-    """The KV cache of a decoder's sequences at full length.
+    """The KV caches of a decoder's sequences at full length.
 
-    Caches grow with use, so that one sequence is counted where `n_parallel` is not set.
+    Where `n_parallel` is not set, the decoder works on as many as the free memory takes, and on one at least.
     """
-    if layout.kind != "decoder":
+    if layout.kind not in ("decoder", "genai"):
         return 0
     one_token = sum(
         prod(size for size in value.shape[1:] if isinstance(size, int)) * _BYTES.get(value.type, 4)
         for value in layout.graph.inputs
         if value.name.startswith("past") and len(value.shape) == 4
     )
-    context = settings.ctx_len or min(_CONTEXT, layout.max_length or _CONTEXT)
-    return one_token * int(context) * int(settings.n_parallel or 1)
+    return cache_bytes(settings.n_parallel or 1, context_length(settings, layout), one_token)
 
 
 def _growth(graph: Graph) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from tests.plugins.onnx.decoder.nbits import packed
-from tests.plugins.onnx.decoder.weights import Array, Shape, Weights
+from tests.plugins.onnx.decoder.weights import Array, Shape, Tensors
 from tests.plugins.onnx.decoder.writer import TYPES, GraphWriter
 
 
@@ -25,12 +25,18 @@ class Variant:
     """Whether ``position_ids`` is an input; otherwise positions are counted from the mask."""
     mask: bool = True
     """Whether ``attention_mask`` is an input; without it no position is left out."""
+    integers: Literal["int64", "int32"] = "int64"
+    """The number format of ids, mask and positions."""
+    cache: Literal["same", "bfloat16"] = "same"
+    """The number format of the KV cache: that of the activations, or of fewer bits."""
+    keep: str = ""
+    """The name of an input that says for how many of the last tokens scores are wanted, if there is one."""
 
 
 class DecoderGraph:
     """Builds the graph of one variant."""
 
-    def __init__(self, weights: Weights, variant: Variant) -> None:
+    def __init__(self, weights: Tensors, variant: Variant) -> None:
         self._weights = weights
         self._shape: Shape = weights.shape
         self._variant = variant
@@ -39,12 +45,13 @@ class DecoderGraph:
     def save(self, path: Path) -> None:
         """Build the graph and write it to `path`."""
         g, shape, kind = self._graph, self._shape, TYPES[self._variant.dtype]
-        ids = g.input("input_ids", TensorProto.INT64, ["batch_size", "sequence_length"])
+        ids = self._integers("input_ids", "sequence_length")
         if self._variant.mask:
-            g.input("attention_mask", TensorProto.INT64, ["batch_size", "total_sequence_length"])
+            self._mask = self._integers("attention_mask", "total_sequence_length")
         if self._variant.positions:
-            g.input("position_ids", TensorProto.INT64, ["batch_size", "sequence_length"])
+            self._given = self._integers("position_ids", "sequence_length")
         g.output("logits", kind, ["batch_size", "sequence_length", shape.vocabulary])
+        kind = TensorProto.BFLOAT16 if self._variant.cache == "bfloat16" else kind
         for layer in range(shape.layers):
             for part in ("key", "value"):
                 sizes: list[int | str] = [
@@ -61,12 +68,29 @@ class DecoderGraph:
         hidden = g.add("Gather", table, ids)
         for layer in range(shape.layers):
             hidden = self._layer(layer, hidden)
-        hidden = self._norm("output_norm.weight", hidden)
+        hidden = self._kept(self._norm("output_norm.weight", hidden))
         if self._variant.bits == 32:
             g.add("MatMul", hidden, g.add("Transpose", table, perm=[1, 0]), to="logits")
         else:
             self._matmul(hidden, "lm_head", self._weights.get("token_embd.weight"), to="logits")
         g.save(path)
+
+    def _integers(self, name: str, size: str) -> str:
+        """An input of whole numbers, ``[batch, size]``, as int64."""
+        kind = TensorProto.INT64 if self._variant.integers == "int64" else TensorProto.INT32
+        given = self._graph.input(name, kind, ["batch_size", size])
+        if self._variant.integers == "int64":
+            return given
+        return self._graph.add("Cast", given, to_type=TensorProto.INT64)
+
+    def _kept(self, hidden: str) -> str:
+        """The states for which scores are wanted."""
+        if not self._variant.keep:
+            return hidden
+        g = self._graph
+        count = g.input(self._variant.keep, TensorProto.INT64, [])
+        start = g.add("Unsqueeze", g.add("Neg", count), g.ints(0))
+        return g.add("Slice", hidden, start, g.ints(2**31 - 1), g.ints(1))
 
     def _layer(self, layer: int, hidden: str) -> str:
         g, w, shape = self._graph, self._weights, self._shape
@@ -137,26 +161,22 @@ class DecoderGraph:
     def _bool_mask(self) -> str:
         g = self._graph
         return g.add(
-            "Unsqueeze", g.add("Greater", "attention_mask", g.constant(np.array(0, np.int64))), g.ints(1, 2)
+            "Unsqueeze", g.add("Greater", self._mask, g.constant(np.array(0, np.int64))), g.ints(1, 2)
         )
 
     def _positions(self, rows: str) -> str:
         g = self._graph
         if self._variant.positions:
-            return "position_ids"
+            return self._given
         return g.add("Unsqueeze", rows, g.ints(0))
 
     def _prepare_rotation(self, positions: str) -> None:
         g = self._graph
         numbers = g.add("Unsqueeze", positions, g.ints(2))
-        angles = g.add(
-            "Mul", g.add_many("Cast", [numbers], ["positions"], to=TensorProto.FLOAT)[0], self._frequencies()
-        )
+        angles = g.add("Mul", g.add("Cast", numbers, to_type=TensorProto.FLOAT), self._frequencies())
         both = g.add("Unsqueeze", g.add("Concat", angles, angles, axis=-1), g.ints(1))
         kind = TYPES[self._variant.dtype]
-        self._cos, self._sin = (
-            g.add_many("Cast", [g.add(op, both)], [op], to=kind)[0] for op in ("Cos", "Sin")
-        )
+        self._cos, self._sin = (g.add("Cast", g.add(op, both), to_type=kind) for op in ("Cos", "Sin"))
 
     def _frequencies(self) -> str:
         return self._graph.constant(_frequencies(self._shape))
@@ -180,8 +200,8 @@ class DecoderGraph:
         key = self._rotated(self._heads(key, shape.kv_heads))
         value = self._heads(value, shape.kv_heads)
         past = f"past_key_values.{layer}."
-        key = g.add("Concat", past + "key", key, to=f"present.{layer}.key", axis=2)
-        value = g.add("Concat", past + "value", value, to=f"present.{layer}.value", axis=2)
+        key = self._joined(past + "key", key, f"present.{layer}.key")
+        value = self._joined(past + "value", value, f"present.{layer}.value")
         grouped = g.add("Reshape", query, g.ints(0, shape.kv_heads, group, -1, shape.head_dim))
         turned = g.add("Unsqueeze", g.add("Transpose", key, perm=[0, 1, 3, 2]), g.ints(2))
         scale = g.constant(np.array(shape.head_dim**-0.5, self._variant.dtype))
@@ -191,13 +211,21 @@ class DecoderGraph:
         merged = g.add("Reshape", found, g.ints(0, shape.heads, -1, shape.head_dim))
         return g.add("Reshape", g.add("Transpose", merged, perm=[0, 2, 1, 3]), g.ints(0, 0, shape.hidden))
 
+    def _joined(self, past: str, new: str, present: str) -> str:
+        """Old and new keys or values; what is kept may be of fewer bits."""
+        g = self._graph
+        if self._variant.cache == "same":
+            return g.add("Concat", past, new, to=present, axis=2)
+        few = g.add("Concat", past, g.add("Cast", new, to_type=TensorProto.BFLOAT16), to=present, axis=2)
+        return g.add("Cast", few, to_type=TYPES[self._variant.dtype])
+
     def _prepare_group_query(self) -> None:
         g, shape = self._graph, self._shape
         kind = TensorProto.INT32
-        lengths = g.add("Sub", g.add("ReduceSum", "attention_mask", g.ints(1), keepdims=0), g.ints(1))
-        total = g.add("Gather", g.add("Shape", "attention_mask"), g.constant(np.array(1, np.int64)))
-        self._lengths = g.add_many("Cast", [lengths], ["seqlens_k"], to=kind)[0]
-        self._total = g.add_many("Cast", [total], ["total_seq_len"], to=kind)[0]
+        lengths = g.add("Sub", g.add("ReduceSum", self._mask, g.ints(1), keepdims=0), g.ints(1))
+        total = g.add("Gather", g.add("Shape", self._mask), g.constant(np.array(1, np.int64)))
+        self._lengths = g.add("Cast", lengths, to_type=kind)
+        self._total = g.add("Cast", total, to_type=kind)
         angles = np.outer(np.arange(shape.context, dtype=np.float32), _frequencies(shape))
         self._cos, self._sin = g.weight("cos_cache", np.cos(angles)), g.weight("sin_cache", np.sin(angles))
 

@@ -93,8 +93,9 @@ async def test_log_probabilities_are_llama_cpps_within_rounding(model: DecoderMo
 async def _conversation(model: DecoderModel, question: str) -> list[int]:
     """The prompt of a chat with one question, as token ids."""
     from jan_host import ChatMessage, ChatRequest
-    from jan_host.kit.generation import chat_segments
+    from jan_host.kit.tools import Dialogue
 
     request = ChatRequest(messages=[ChatMessage(role="user", content=question)])
-    segments = await chat_segments(request, model._opened.template, "You are a helpful assistant.")
-    return model._vocabulary.tokenizer.encode_segments(segments)
+    dialogue = Dialogue(model._opened.template, system_prompt="You are a helpful assistant.")
+    asked = await dialogue.ask(request)
+    return model._vocabulary.tokenizer.encode_segments(asked.segments)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,23 @@ class Shape:
     context: int
     rope_theta: float
     epsilon: float
+
+
+class Tensors(Protocol):
+    """What a graph is made of."""
+
+    @property
+    def shape(self) -> Shape:
+        """The model's numbers."""
+        ...
+
+    def get(self, name: str) -> Array:
+        """A tensor by its GGUF name, as float32: ``[out, in]`` for matrices."""
+        ...
+
+    def rotated(self, name: str, heads: int) -> Array:
+        """A query or key matrix with the halves of each head apart."""
+        ...
 
 
 class Weights:

@@ -50,8 +50,20 @@ class GraphWriter:
         """A list of int64."""
         return self.constant(np.array(values, np.int64))
 
-    def add(self, op: str, *inputs: str, to: str = "", domain: str = "", **attributes: Any) -> str:
-        """A node with one output, whose name is returned."""
+    def add(
+        self, op: str, *inputs: str, to: str = "", to_type: int = 0, domain: str = "", **attributes: Any
+    ) -> str:
+        """A node with one output, whose name is returned.
+
+        Args:
+            op: The operator.
+            inputs: Names.
+            to: The output's name; ``""`` for any.
+            to_type: The attribute ``to`` of a Cast.
+            domain: Of the operator.
+            attributes: Its other attributes.
+        """
+        attributes |= {"to": to_type} if to_type else {}
         return self.add_many(op, inputs, [to or self._name(op)], domain=domain, **attributes)[0]
 
     def add_many(

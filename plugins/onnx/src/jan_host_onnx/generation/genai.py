@@ -12,13 +12,13 @@ from jan_host.kit.generation import Event, Job, Sequence
 
 from jan_host_onnx.documents import read_object, whole_number
 from jan_host_onnx.faults import load_error, run_error
-from jan_host_onnx.generation.limits import context_length, parallel_sequences
 from jan_host_onnx.generation.model import DecoderModel, Opened
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.sampling import Sampler
 from jan_host_onnx.generation.speech import read_ends, read_template
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.layouts import Layout, check_tokenizer
+from jan_host_onnx.limits import context_length, parallel_sequences
 from jan_host_onnx.settings import OnnxSettings
 from jan_host_onnx.tokenizer import TextTokenizer
 

@@ -10,7 +10,6 @@ from jan_host import EngineError, LoadedModel, ModelLoadError
 from jan_host_onnx.generation.cache import CacheStore, Place
 from jan_host_onnx.generation.grouping import Grouping
 from jan_host_onnx.generation.habits import Habits, find_habits
-from jan_host_onnx.generation.limits import context_length, parallel_sequences
 from jan_host_onnx.generation.model import DecoderModel, Opened
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.runner import Runner
@@ -20,6 +19,7 @@ from jan_host_onnx.generation.speech import read_ends, read_template
 from jan_host_onnx.generation.stepper import DecoderStepper
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.layouts import Layout, check_tokenizer
+from jan_host_onnx.limits import context_length, parallel_sequences
 from jan_host_onnx.sessions import open_session
 from jan_host_onnx.settings import OnnxSettings
 from jan_host_onnx.tokenizer import TextTokenizer

@@ -78,8 +78,8 @@ class Runner:
         if signature.merged:
             _bind(binding, "use_cache_branch", np.array([cache.span > 0]))
         if signature.keep_logits is not None:
-            name, dtype = signature.keep_logits
-            _bind(binding, name, np.array(1, dtype))
+            name, dtype, dimensions = signature.keep_logits
+            _bind(binding, name, np.ones((1,) * dimensions, dtype))
         for tensor, value in zip(signature.cache, cache.values, strict=True):
             binding.bind_ortvalue_input(tensor.past, value)
 
@@ -101,7 +101,7 @@ class Runner:
 
 def _bind(binding: Any, name: str, array: npt.NDArray[Any]) -> None:
     # The binding holds the value, and the value the array.
-    binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array)))
+    binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(np.asarray(array, order="C")))
 
 
 def _mask(lengths: npt.NDArray[np.int64], size: int, cache: Cache) -> npt.NDArray[np.bool_]:

@@ -50,8 +50,8 @@ class Signature:
     """``None`` where the graph counts positions itself."""
     merged: bool
     """Whether an input ``use_cache_branch`` chooses between two graphs: with a KV cache and without."""
-    keep_logits: tuple[str, str] | None
-    """The name and number format of the input that limits the scores to the last tokens."""
+    keep_logits: tuple[str, str, int] | None
+    """The name, number format and dimensions of the input that limits the scores to the last tokens."""
     logits: str
     vocabulary: int | None
     """For how many tokens it gives scores, where the graph says."""
@@ -95,7 +95,7 @@ def read_signature(session: Any, name: str) -> Signature:
         mask_dtype=_type(inputs["attention_mask"], name) if "attention_mask" in inputs else None,
         positions_dtype=_type(inputs["position_ids"], name) if "position_ids" in inputs else None,
         merged="use_cache_branch" in inputs,
-        keep_logits=(keep, _type(inputs[keep], name)) if keep else None,
+        keep_logits=(keep, _type(inputs[keep], name), len(inputs[keep].shape)) if keep else None,
         logits=logits.name,
         vocabulary=width if isinstance(width, int) else None,
         cache=cache,

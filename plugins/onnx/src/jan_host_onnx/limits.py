@@ -1,4 +1,7 @@
-"""How long a request may be, and how many are worked on at the same time."""
+"""How long a request may be, how many are worked on at the same time, and the memory that this takes.
+
+Nothing native is loaded here, so that the host can reckon with the same numbers as the decoder.
+"""
 
 import logging
 from typing import Final
@@ -40,5 +43,16 @@ def parallel_sequences(settings: OnnxSettings, context: int, bytes_per_token: in
     """
     if settings.n_parallel is not None:
         return settings.n_parallel
-    one = max(1, context * bytes_per_token * _COPIES)
+    one = max(1, cache_bytes(1, context, bytes_per_token))
     return max(1, min(MOST_PARALLEL, int(free_memory() * _MEMORY_SHARE / one)))
+
+
+def cache_bytes(sequences: int, context: int, bytes_per_token: int) -> int:
+    """The most memory that KV caches take.
+
+    Args:
+        sequences: Generated at the same time.
+        context: Tokens that each may use.
+        bytes_per_token: Of one sequence.
+    """
+    return sequences * context * bytes_per_token * _COPIES
