@@ -1,4 +1,4 @@
-"""The engine keeps the contract with an embedding model, with a reranker, and with one that chats and embeds."""
+"""The engine keeps the contract with an embedding model and with a reranker."""
 
 from pathlib import Path
 

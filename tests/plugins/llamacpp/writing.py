@@ -76,3 +76,18 @@ def tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> bytes:
         + struct.pack(f"<{len(shape)}Q", *shape)
         + struct.pack("<IQ", kind, offset)
     )
+
+
+def with_token_ids(source: Path, target: Path, **ids: int) -> Path:
+    """A copy of a model whose metadata names further tokens, such as ``fim_pre``."""
+    data = source.read_bytes()
+    tensors, keys = struct.unpack_from("<QQ", data, 8)
+    added = b"".join(
+        text(f"tokenizer.ggml.{name}_token_id") + struct.pack("<II", 4, token) for name, token in ids.items()
+    )
+    # What is added must not shift the tensors behind it off their alignment.
+    head = len(text("filling")) + 4 + 8
+    filling = "x" * (-(len(added) + head) % 32)
+    added += text("filling") + struct.pack("<I", 8) + text(filling)
+    target.write_bytes(data[:8] + struct.pack("<QQ", tensors, keys + len(ids) + 1) + added + data[24:])
+    return target
