@@ -1,13 +1,10 @@
 """What one request gets back: text, ends, usage."""
 
-import msgspec
 import pytest
 from jan_host import (
     CAPABILITIES,
-    ChatRequest,
     ContextLengthExceededError,
     InvalidRequestError,
-    UnsupportedError,
     capabilities_of,
 )
 from jan_host_llamacpp.model import LlamaCppModel
@@ -165,24 +162,6 @@ async def test_the_context_can_be_used_to_its_last_token(model: LlamaCppModel) -
 
     assert answer.usage.total_tokens == 512
     assert answer.reason == "length"
-
-
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"tools": [{"type": "function", "function": {"name": "look"}}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"grammar": 'root ::= "x"'}, "grammar"),
-        ({"regex": "x+"}, "regex"),
-    ],
-)
-async def test_what_it_can_not_do_is_refused_by_name(
-    model: LlamaCppModel, options: dict[str, object], field: str
-) -> None:
-    request = msgspec.convert({"messages": [{"role": "user", "content": "Hi"}], **options}, ChatRequest)
-    with pytest.raises(UnsupportedError) as caught:
-        await collect(model.chat(request))
-    assert caught.value.param == field
 
 
 async def test_several_choices_share_the_prompt(model: LlamaCppModel) -> None:

@@ -13,9 +13,10 @@ from jan_host import (
 )
 from jan_host.kit.generation import Job, Scheduler, answer, nothing, token_limit
 from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
+from jan_host.kit.tools import Asked, Dialogue
 
 from jan_host_llamacpp.loading import Opened
-from jan_host_llamacpp.prompts import Prompt, chat_prompt, completion_prompt
+from jan_host_llamacpp.prompts import Prompt, completion_prompt, segment_ids, with_start
 from jan_host_llamacpp.sampling import Sampler, build_sampler
 from jan_host_llamacpp.slots import Slots
 from jan_host_llamacpp.stepper import Stepper
@@ -30,15 +31,21 @@ class LlamaCppModel(LoadedModel):
         max_queue: Requests that may wait for a free sequence.
         system_prompt: For conversations without a system message.
         default_limit: ``max_tokens`` of the model's own parameters.
+        reasoning: Whether reasoning is told apart from the answer.
     """
 
     def __init__(
-        self, opened: Opened, *, max_queue: int, system_prompt: str | None, default_limit: int | None
+        self,
+        opened: Opened,
+        *,
+        max_queue: int,
+        system_prompt: str | None,
+        default_limit: int | None,
+        reasoning: bool = True,
     ) -> None:
         self._opened = opened
         self._vocab = opened.vocab
-        self._template = opened.template
-        self._system_prompt = system_prompt
+        self._dialogue = Dialogue(opened.template, system_prompt=system_prompt, reasoning=reasoning)
         self._default_limit = default_limit
         self._grammars = Grammars(_table(opened.vocab))
         stepper = Stepper(opened.context, opened.kv, Slots(opened.kv), opened.vocab)
@@ -48,11 +55,11 @@ class LlamaCppModel(LoadedModel):
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Answer a conversation; see `jan_host.Chats`."""
-        prompt = await chat_prompt(request, self._template, self._vocab, self._system_prompt)
+        asked = await self._dialogue.ask(request)
+        prompt = with_start(segment_ids(asked.segments, self._vocab), self._vocab)
         limit = self._limit(request.token_limit(), prompt, chat=True)
-        stops = [*request.stops(), *self._template.stop_texts]
         top = (request.top_logprobs or 0) if request.logprobs else None
-        async with aclosing(self._generate(request, Prompt(prompt), limit, stops, top)) as deltas:
+        async with aclosing(self._generate(request, Prompt(prompt), limit, asked, top)) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -64,7 +71,8 @@ class LlamaCppModel(LoadedModel):
         if request.echo:
             own = prompt.ids[prompt.added :]
             opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(own)
-        answering = self._generate(request, prompt, limit, request.stops(), request.logprobs, opening)
+        plain = Asked(stops=request.stops())
+        answering = self._generate(request, prompt, limit, plain, request.logprobs, opening)
         async with aclosing(answering) as deltas:
             async for delta in deltas:
                 yield delta
@@ -92,7 +100,7 @@ class LlamaCppModel(LoadedModel):
         request: GenerationOptions,
         prompt: Prompt,
         limit: int,
-        stops: Sequence[str],
+        asked: Asked,
         top_logprobs: int | None,
         opening: str | None = None,
     ) -> AsyncGenerator[Delta, None]:
@@ -102,7 +110,15 @@ class LlamaCppModel(LoadedModel):
                 yield delta
             return
         samplers = await self._samplers(request, top_logprobs)
-        job = Job(prompt.ids, samplers, stops=stops, limit=limit, tell_from=tell_from)
+        job = Job(
+            prompt.ids,
+            samplers,
+            stops=asked.stops,
+            limit=limit,
+            tell_from=tell_from,
+            reader=asked.reader,
+            shown=asked.shown(self._vocab.control),
+        )
         async with aclosing(answer(self._scheduler, job, opening or "")) as deltas:
             async for delta in deltas:
                 yield delta

@@ -3,35 +3,15 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from jan_host import (
-    ChatRequest,
-    CompletionRequest,
-    GenerationOptions,
-    InvalidRequestError,
-    UnsupportedError,
-)
-from jan_host.kit import ChatTemplate, Segment
-from jan_host.kit.generation import chat_segments, prompt_ids, refuse, refuse_structure
+from jan_host import CompletionRequest, InvalidRequestError, UnsupportedError
+from jan_host.kit import Segment
+from jan_host.kit.generation import prompt_ids, refuse, refuse_best_of
 
 from jan_host_llamacpp.vocab import Vocab
 
 _ENGINE = "llama.cpp"
 _STRIPS_LEFT = 1 << 7  # LLAMA_TOKEN_ATTR_LSTRIP
 _STRIPS_RIGHT = 1 << 8  # LLAMA_TOKEN_ATTR_RSTRIP
-
-
-async def chat_prompt(
-    request: ChatRequest, template: ChatTemplate, vocab: Vocab, system_prompt: str | None
-) -> list[int]:
-    """The token ids of a conversation.
-
-    Raises:
-        UnsupportedError: The request asks for what this engine can't do.
-        InvalidRequestError: The template refuses the conversation.
-    """
-    refuse_unsupported(request)
-    segments = await chat_segments(request, template, system_prompt)
-    return with_start(segment_ids(segments, vocab), vocab)
 
 
 def segment_ids(segments: Iterable[Segment], vocab: Vocab) -> list[int]:
@@ -73,7 +53,7 @@ def completion_prompt(request: CompletionRequest, vocab: Vocab) -> Prompt:
         UnsupportedError: The request asks for what this engine or model can't do.
         InvalidRequestError: An id that the model does not have.
     """
-    refuse_unsupported(request)
+    refuse_best_of(request, _ENGINE)
     if request.suffix:
         return Prompt(_with_gap(request, request.suffix, vocab))
     if isinstance(request.prompt, str):
@@ -114,12 +94,3 @@ def _start(vocab: Vocab) -> list[int]:
     if token < 0:
         raise InvalidRequestError("This model can't go on from nothing. Send a prompt.", param="prompt")
     return [token]
-
-
-def refuse_unsupported(request: GenerationOptions) -> None:
-    """Raise for what this engine can't do yet: nothing is ignored in silence.
-
-    Raises:
-        UnsupportedError: Names the option and what to do.
-    """
-    refuse_structure(request, _ENGINE)

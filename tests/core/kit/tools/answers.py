@@ -74,7 +74,7 @@ PARIS = ("get_weather", {"city": "Paris"})
 ROME = ("get_weather", {"city": "Rome"})
 _PARIS = json.dumps(PARIS[1])
 _ROME = json.dumps(ROME[1])
-_FUNCTION_GEMMA = ("<start_function_call>", "<end_function_call>", "<escape>")
+_FUNCTION_GEMMA = ("<start_function_call>", "<end_function_call>", "<escape>", "<start_function_response>")
 
 
 def _deepseek(*calls: str) -> str:
@@ -171,11 +171,11 @@ SAMPLES: dict[str, Sample] = {
         lambda: GemmaTokens(*_FUNCTION_GEMMA),
         "<start_function_call>call:get_weather{city:<escape>Paris<escape>}<end_function_call>"
         '<start_function_call>call:python{code:<escape>a"{<escape>,n:[1,-2.5e3],o:{on:true,word:bare}}'
-        "<end_function_call>",
+        "<end_function_call><start_function_response>response:get_weather{}",
         calls=(PARIS, ("python", {"code": 'a"{', "n": [1, -2500.0], "o": {"on": True, "word": "bare"}})),
     ),
     "gemma 4": Sample(
-        lambda: GemmaTokens("<|tool_call>", "<tool_call|>", '<|"|>'),
+        lambda: GemmaTokens("<|tool_call>", "<tool_call|>", '<|"|>', "<|tool_response>"),
         '<|tool_call>call:get_weather{city:<|"|>Paris<|"|>}<tool_call|>',
         calls=(PARIS,),
     ),

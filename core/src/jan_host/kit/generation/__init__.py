@@ -7,10 +7,9 @@ a bounded queue and the way back to the event loop. The engine brings NumPy alon
 from jan_host.kit.generation.adjusting import Adjust, LogitBias, NoEnd, adjustments
 from jan_host.kit.generation.answering import answer, nothing
 from jan_host.kit.generation.asking import (
-    chat_segments,
     prompt_ids,
     refuse,
-    refuse_structure,
+    refuse_best_of,
     token_limit,
 )
 from jan_host.kit.generation.jobs import Job, Sequence, Vocabulary
@@ -34,11 +33,10 @@ __all__ = [
     "Vocabulary",
     "adjustments",
     "answer",
-    "chat_segments",
     "common_prefix",
     "nothing",
     "prompt_ids",
     "refuse",
-    "refuse_structure",
+    "refuse_best_of",
     "token_limit",
 ]

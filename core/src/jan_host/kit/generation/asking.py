@@ -3,33 +3,8 @@
 from collections.abc import Sequence
 from typing import Never
 
-from jan_host.contract.chat import ChatMessage, ChatRequest
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import ContextLengthExceededError, InvalidRequestError, UnsupportedError
-from jan_host.contract.options import GenerationOptions
-from jan_host.kit.segments import Segment
-from jan_host.kit.template import ChatTemplate
-
-
-async def chat_segments(
-    request: ChatRequest, template: ChatTemplate, system_prompt: str | None
-) -> list[Segment]:
-    """The rendered prompt of a conversation; an answer that it ends with is gone on with.
-
-    Args:
-        request: The conversation.
-        template: The model's.
-        system_prompt: For conversations without a system message.
-
-    Raises:
-        InvalidRequestError: The template refuses the conversation.
-    """
-    messages = request.messages
-    if system_prompt and not any(message.role in ("system", "developer") for message in messages):
-        messages = [ChatMessage(role="system", content=system_prompt), *messages]
-    last = messages[-1]
-    begun = last.role == "assistant" and not last.tool_calls and bool(last.content)
-    return await template.render(messages, continue_final=begun, variables=request.chat_template_kwargs)
 
 
 def prompt_ids(prompt: Sequence[object]) -> list[int]:
@@ -72,15 +47,13 @@ def token_limit(asked: int | None, default: int | None, prompt: int, context: in
     )
 
 
-def refuse_structure(request: GenerationOptions, engine: str) -> None:
+def refuse_best_of(request: CompletionRequest, engine: str) -> None:
     """Raise for what no local engine can do yet: nothing is ignored in silence.
 
     Raises:
-        UnsupportedError: The request wants tools, or the best of several answers.
+        UnsupportedError: The request wants the best of several answers.
     """
-    if isinstance(request, ChatRequest) and request.tools and request.tool_choice != "none":
-        refuse(engine, "tools", "can't call tools", 'leave tools out, or set tool_choice to "none"')
-    if isinstance(request, CompletionRequest) and request.best_of not in (None, request.n or 1):
+    if request.best_of not in (None, request.n or 1):
         refuse(engine, "best_of", "does not choose among answers", "leave best_of out and use n")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from collections.abc import Sequence as Items
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from jan_host.contract.errors import JanHostError
 from jan_host.contract.generation import (
+    CompletionTokensDetails,
     Delta,
     FinishReason,
     PromptTokensDetails,
@@ -19,8 +21,9 @@ from jan_host.contract.generation import (
     TokenLogprob,
     Usage,
 )
-from jan_host.kit.stream import TextStream
 from jan_host.kit.structure import Constraint
+from jan_host.kit.tools.reading import PlainReader, Reader
+from jan_host.kit.tools.said import Said
 
 
 class Observes(Protocol):
@@ -60,9 +63,11 @@ class Job(Generic[S]):
     Args:
         prompt: The token ids of the prompt; at least one.
         samplers: One for each choice.
-        stops: Stop strings.
+        stops: Stop strings of answers that are plain text.
         limit: How many tokens each choice may have; none at all only where the prompt is told.
         tell_from: Tell the log probabilities of the prompt's tokens, from this one on; ``None``: don't.
+        reader: Makes what reads an answer that is not plain text, for each choice.
+        shown: The bytes of control tokens that the reader needs to see.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Job(Generic[S]):
         stops: Items[str],
         limit: int,
         tell_from: int | None = None,
+        reader: Callable[[], Reader] | None = None,
+        shown: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
         self.prompt = np.asarray(prompt, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
@@ -84,19 +91,26 @@ class Job(Generic[S]):
         self.cached_tokens = 0
         self.computed_tokens = 0
         self.generated_tokens = 0
+        self.reasoning_tokens = 0
         self.open_choices = len(samplers)
+        self.shown = shown
+        self._is_plain = reader is None
+        readers = [PlainReader(stops) if reader is None else reader() for _ in samplers]
         self.choices = [
-            Sequence(self, index, sampler, TextStream(stops), limit) for index, sampler in enumerate(samplers)
+            Sequence(self, index, *parts, limit)
+            for index, parts in enumerate(zip(samplers, readers, strict=True))
         ]
 
     def usage(self) -> Usage:
         """The counts over all choices; the prompt counts once, as it does with OpenAI."""
         size = len(self.prompt)
+        details = None if self._is_plain else CompletionTokensDetails(reasoning_tokens=self.reasoning_tokens)
         return Usage(
             prompt_tokens=size,
             completion_tokens=self.generated_tokens,
             total_tokens=size + self.generated_tokens,
             prompt_tokens_details=PromptTokensDetails(cached_tokens=self.cached_tokens),
+            completion_tokens_details=details,
         )
 
     def timings(self) -> Timings:
@@ -129,11 +143,11 @@ class Times:
 class Sequence(Generic[S]):
     """One choice of a job: the tokens of prompt and answer, of which the KV cache holds the first `past`."""
 
-    def __init__(self, job: Job[S], index: int, sampler: S, stream: TextStream, limit: int) -> None:
+    def __init__(self, job: Job[S], index: int, sampler: S, reader: Reader, limit: int) -> None:
         self.job = job
         self.index = index
         self.sampler = sampler
-        self.stream = stream
+        self.reader = reader
         self.limit = limit
         self.generated = 0
         self.computed = 0
@@ -216,44 +230,59 @@ class Sequence(Generic[S]):
         forced = constraint.accept(token) if constraint is not None else ()
         if logprob is not None and token not in vocab.ends:
             self._logprobs.hold(logprob, len(vocab.piece(token)))
-        text = ""
+        said = Said()
         for each in (token, *forced):
             if self.generated >= self.limit:
-                return self.end("length", text)
+                return self.end("length", said)
             self._count()
             if each in vocab.ends:
-                return self.end("stop", text)
-            text += self._add(each, vocab)
-            if self.stream.stopped is not None:
-                return self.end("stop", text)
-        if constraint is not None and constraint.complete:
-            return self.end("stop", text)
-        if self.generated >= self.limit:
-            return self.end("length", text)
+                return self.end("stop", said)
+            said += self._add(each, vocab)
+            if self.reader.stopped:
+                return self.end("stop", said)
+        whole = constraint is not None and constraint.complete
+        if whole or self.generated >= self.limit:
+            return self.end("stop" if whole else "length", said)
         if forced:
             self.sampler.observe(np.array(forced, np.int32))
-        return Delta(index=self.index, text=text, logprobs=self._logprobs.release(text)) if text else None
+        if not said:
+            return None
+        return self._delta(said, self._logprobs.release(said.text, all_of_them=self.reader.parses))
 
     def _count(self) -> None:
         self.generated += 1
         self.job.generated_tokens += 1
 
-    def _add(self, token: int, vocab: Vocabulary) -> str:
-        """The text that became certain by a token."""
+    def _add(self, token: int, vocab: Vocabulary) -> Said:
+        """What became certain by a token."""
         self._tokens[self.length] = token
         self.length += 1
-        return self.stream.push(vocab.piece(token))
+        piece = self.job.shown.get(token) or vocab.piece(token)
+        reasoned = self.reader.is_reasoning
+        said = self.reader.push(piece)
+        self.job.reasoning_tokens += reasoned or self.reader.is_reasoning
+        return said
 
-    def end(self, reason: FinishReason, text: str = "") -> Delta:
+    def end(self, reason: FinishReason, said: Said | None = None) -> Delta:
         """The last delta of this choice; of the whole job too, when the other choices have ended."""
-        text += self.stream.flush()
+        said = (said or Said()) + self.reader.flush()
         self.job.open_choices -= 1
-        delta = Delta(index=self.index, text=text, finish_reason=reason)
-        delta.logprobs = self._logprobs.release(text, all_of_them=self.stream.stopped is None)
+        all_of_them = not self.reader.stopped or self.reader.parses
+        delta = self._delta(said, self._logprobs.release(said.text, all_of_them=all_of_them))
+        delta.finish_reason = self.reader.reason(reason)
         if self.job.open_choices == 0:
             delta.usage = self.job.usage()
             delta.timings = self.job.timings()
         return delta
+
+    def _delta(self, said: Said, logprobs: list[TokenLogprob]) -> Delta:
+        return Delta(
+            index=self.index,
+            text=said.text,
+            reasoning=said.reasoning,
+            tool_calls=said.tool_calls,
+            logprobs=logprobs,
+        )
 
 
 class HeldLogprobs:

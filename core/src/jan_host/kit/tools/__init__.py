@@ -5,6 +5,6 @@ was taught, which its chat template tells (`formats`), or in a generic one.
 """
 
 from jan_host.kit.tools.dialogue import Asked, Dialogue
-from jan_host.kit.tools.reading import AnswerReader
+from jan_host.kit.tools.reading import Reader
 
-__all__ = ["AnswerReader", "Asked", "Dialogue"]
+__all__ = ["Asked", "Dialogue", "Reader"]

@@ -1,6 +1,6 @@
 """A conversation with a model that reasons and calls tools: what it is asked, and how its answer is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from jan_host.kit.template import ChatTemplate
 from jan_host.kit.tools.formats import Format, recognize
 from jan_host.kit.tools.formats.harmony import HarmonyFormat
 from jan_host.kit.tools.history import history, one_at_a_time
-from jan_host.kit.tools.reading import AnswerReader, Reading
+from jan_host.kit.tools.reading import Reader, Reading
 from jan_host.kit.tools.reasoning import Tags, known_tags, opened
 from jan_host.kit.tools.wanted import WantedTools, wanted_tools
 
@@ -24,14 +24,22 @@ _END: Final = 64
 class Asked:
     """What a request became."""
 
-    segments: list[Segment]
+    segments: Sequence[Segment] = ()
     """The prompt."""
-    reader: Callable[[], AnswerReader] | None
+    stops: Sequence[str] = ()
+    """Stop strings; a reader looks for them itself."""
+    reader: Callable[[], Reader] | None = None
     """Makes what reads one choice; ``None``: the answer is plain text."""
-    stops: list[str]
-    """Stop strings; those of a reader are in it already."""
-    special: tuple[str, ...]
-    """Control tokens that the reader needs as text."""
+    special: Sequence[str] = ()
+    """Control tokens that the reader needs to see."""
+
+    def shown(self, control: Mapping[str, int]) -> Mapping[int, bytes]:
+        """The bytes of `special` by token.
+
+        Args:
+            control: The vocabulary's control tokens by their text.
+        """
+        return {control[text]: text.encode() for text in self.special if text in control}
 
 
 class Dialogue:
@@ -77,12 +85,9 @@ class Dialogue:
         )
         stops = [*request.stops(), *self._template.stop_texts]
         inside = opened(self._tags, text(segments[-3:])[-_END:])
-        return Asked(
-            segments=segments,
-            reader=self._reader(wanted, stops, inside),
-            stops=stops,
-            special=(*self.format.special, *(tag for tags in self._tags for tag in tags)),
-        )
+        reader = self._reader(wanted, stops, inside)
+        special = (*self.format.special, *(tag for tags in self._tags for tag in tags)) if reader else ()
+        return Asked(segments=segments, stops=stops, reader=reader, special=special)
 
     def _messages(self, request: ChatRequest, wanted: WantedTools) -> list[Message | ChatMessage]:
         messages = request.messages
@@ -98,7 +103,7 @@ class Dialogue:
 
     def _reader(
         self, wanted: WantedTools, stops: list[str], inside: Tags | None
-    ) -> Callable[[], AnswerReader] | None:
+    ) -> Callable[[], Reader] | None:
         if not wanted.tools and not self._tags and not self.format.structured:
             return None
         return Reading(

@@ -4,12 +4,74 @@ import codecs
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from jan_host.contract.generation import FinishReason
+from jan_host.kit.stream import TextStream
 from jan_host.kit.tools.feed import Feed, Steps
 from jan_host.kit.tools.formats.base import Format
 from jan_host.kit.tools.reasoning import Tags, read_reasoning
 from jan_host.kit.tools.said import Said, Sink
+
+
+class Reader(Protocol):
+    """Reads the answer of one choice, as it comes."""
+
+    parses: ClassVar[bool]
+    """Whether there may be more to it than the text of its tokens."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer is over by what was read."""
+        ...
+
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether the model is reasoning at this moment."""
+        ...
+
+    def push(self, data: bytes) -> Said:
+        """What is certain after `data`, the bytes of the next token or tokens."""
+        ...
+
+    def flush(self) -> Said:
+        """The rest, at the end of the generation."""
+        ...
+
+    def reason(self, reason: FinishReason) -> FinishReason:
+        """The finish reason of an answer that ended by `reason`."""
+        ...
+
+
+class PlainReader:
+    """Reads an answer that is nothing but text.
+
+    Args:
+        stops: Stop strings.
+    """
+
+    parses: ClassVar = False
+    is_reasoning = False
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stream = TextStream(stops)
+
+    @property
+    def stopped(self) -> bool:
+        """See `Reader`."""
+        return self._stream.stopped is not None
+
+    def push(self, data: bytes) -> Said:
+        """See `Reader`."""
+        return Said(self._stream.push(data))
+
+    def flush(self) -> Said:
+        """See `Reader`."""
+        return Said(self._stream.flush())
+
+    def reason(self, reason: FinishReason) -> FinishReason:
+        """See `Reader`."""
+        return reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +105,7 @@ class AnswerReader:
         reading: How.
     """
 
-    parses = True
+    parses: ClassVar = True
 
     def __init__(self, reading: Reading) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode

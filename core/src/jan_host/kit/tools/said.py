@@ -27,6 +27,11 @@ class Said(msgspec.Struct):
     def __bool__(self) -> bool:
         return bool(self.text or self.reasoning or self.tool_calls)
 
+    def __add__(self, other: "Said") -> "Said":
+        return Said(
+            self.text + other.text, self.reasoning + other.reasoning, [*self.tool_calls, *other.tool_calls]
+        )
+
 
 def long_id() -> str:
     """A new id of a call, as OpenAI's look."""
@@ -134,6 +139,10 @@ class Sink:
             last.arguments = (last.arguments or "") + text
         elif text:
             pieces.append(ToolCallDelta(index=index, function=FunctionCallDelta(arguments=text)))
+
+    def end(self) -> None:
+        """The model begins what is not its own to say: nothing more belongs to the answer."""
+        self.ended = True
 
     def finish(self) -> None:
         """The answer is over."""

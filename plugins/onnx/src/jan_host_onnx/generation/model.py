@@ -13,14 +13,14 @@ from jan_host.kit.generation import (
     Scheduler,
     Stepper,
     answer,
-    chat_segments,
     nothing,
     prompt_ids,
     refuse,
-    refuse_structure,
+    refuse_best_of,
     token_limit,
 )
 from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
+from jan_host.kit.tools import Asked, Dialogue
 
 from jan_host_onnx.generation.sampling import Sampler, build_sampler
 from jan_host_onnx.generation.vocabulary import Vocabulary
@@ -53,14 +53,21 @@ class DecoderModel(LoadedModel):
         max_queue: Requests that may wait for a free sequence.
         system_prompt: For conversations without a system message.
         default_limit: ``max_tokens`` of the model's own parameters.
+        reasoning: Whether reasoning is told apart from the answer.
     """
 
     def __init__(
-        self, opened: Opened, *, max_queue: int, system_prompt: str | None, default_limit: int | None
+        self,
+        opened: Opened,
+        *,
+        max_queue: int,
+        system_prompt: str | None,
+        default_limit: int | None,
+        reasoning: bool = True,
     ) -> None:
         self._opened = opened
         self._vocabulary = opened.vocabulary
-        self._system_prompt = system_prompt
+        self._dialogue = Dialogue(opened.template, system_prompt=system_prompt, reasoning=reasoning)
         self._default_limit = default_limit
         self._grammars = Grammars(_table(opened.vocabulary))
         self._scheduler = Scheduler(
@@ -69,27 +76,26 @@ class DecoderModel(LoadedModel):
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Answer a conversation; see `jan_host.Chats`."""
-        refuse_structure(request, _ENGINE)
-        template = self._opened.template
-        segments = await chat_segments(request, template, self._system_prompt)
-        prompt = await _threaded(self._chat_prompt, segments, sum(len(part.text) for part in segments))
+        asked = await self._dialogue.ask(request)
+        size = sum(len(part.text) for part in asked.segments)
+        prompt = await _threaded(self._chat_prompt, asked.segments, size)
         limit = self._limit(request.token_limit(), prompt, chat=True)
-        stops = [*request.stops(), *template.stop_texts]
         top = (request.top_logprobs or 0) if request.logprobs else None
-        async with aclosing(self._generate(request, prompt, limit, stops, top)) as deltas:
+        async with aclosing(self._generate(request, prompt, limit, asked, top)) as deltas:
             async for delta in deltas:
                 yield delta
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         """Continue a text; see `jan_host.Completes`."""
-        refuse_structure(request, _ENGINE)
+        refuse_best_of(request, _ENGINE)
         _refuse_completion(request)
         prompt = await _threaded(self._completion_prompt, request, len(request.prompt))
         limit = self._limit(request.token_limit(), prompt, chat=False)
         opening = ""
         if request.echo:
             opening = request.prompt if isinstance(request.prompt, str) else await self.detokenize(prompt)
-        answering = self._generate(request, prompt, limit, request.stops(), request.logprobs, opening)
+        plain = Asked(stops=request.stops())
+        answering = self._generate(request, prompt, limit, plain, request.logprobs, opening)
         async with aclosing(answering) as deltas:
             async for delta in deltas:
                 yield delta
@@ -135,7 +141,7 @@ class DecoderModel(LoadedModel):
         request: GenerationOptions,
         prompt: list[int],
         limit: int,
-        stops: Sequence[str],
+        asked: Asked,
         top_logprobs: int | None,
         opening: str = "",
     ) -> AsyncGenerator[Delta, None]:
@@ -144,7 +150,14 @@ class DecoderModel(LoadedModel):
                 yield delta
             return
         samplers = await self._samplers(request, top_logprobs)
-        job = Job(prompt, samplers, stops=stops, limit=limit)
+        job = Job(
+            prompt,
+            samplers,
+            stops=asked.stops,
+            limit=limit,
+            reader=asked.reader,
+            shown=asked.shown(self._vocabulary.tokenizer.control),
+        )
         async with aclosing(answer(self._scheduler, job, opening)) as deltas:
             async for delta in deltas:
                 yield delta

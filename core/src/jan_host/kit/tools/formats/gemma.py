@@ -97,17 +97,22 @@ class GemmaTokens(MarkedFormat):
         begin: The token before a call.
         end: The token behind it.
         quote: The token around a text.
+        response: The token before a result, which is not the model's to write.
     """
 
-    def __init__(self, begin: str, end: str, quote: str) -> None:
+    def __init__(self, begin: str, end: str, quote: str, response: str) -> None:
         # What these are differs by model, and every model has one form.
-        self.special = (begin, end, quote)  # type: ignore[misc]  # the class variable's default, per object
-        self.openers = (begin,)  # type: ignore[misc]  # the same
+        self.special = (begin, end, quote, response)  # type: ignore[misc]  # the class variable's default, per object
+        self.openers = (begin, response)  # type: ignore[misc]  # the same
         self._end = end
         self._quote = quote
+        self._response = response
 
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
         """See `MarkedFormat`."""
+        if marker == self._response:
+            sink.end()
+            return
         yield from feed.space()
         yield from feed.expect("call:")
         name = yield from feed.word(lambda character: character not in "{}<" + SPACE)

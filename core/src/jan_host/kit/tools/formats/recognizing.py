@@ -17,16 +17,16 @@ _Make = Callable[[], Format]
 
 _OTHER_TAGS: Final = ("<function=", "<arg_key>", "<parameter=", "<tool_sep>")
 """Families that write ``<tool_call>`` and no JSON behind it."""
+_FUNCTION_GEMMA: Final = (
+    *("<start_function_call>", "<end_function_call>", "<escape>", "<start_function_response>"),
+)
+_GEMMA_4: Final = ("<|tool_call>", "<tool_call|>", '<|"|>', "<|tool_response>")
 _SIGNS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], _Make], ...]] = (
     (("<|channel|>", "<|message|>"), (), HarmonyFormat),
     ((">>>all",), (), PartedFunctionary),
     (("<|start_header_id|>", "<function="), ("<tool_call>",), TaggedFunctionary),
-    (
-        ("<start_function_call>",),
-        (),
-        lambda: GemmaTokens("<start_function_call>", "<end_function_call>", "<escape>"),
-    ),
-    (("<|tool_call>", "<tool_call|>"), (), lambda: GemmaTokens("<|tool_call>", "<tool_call|>", '<|"|>')),
+    (("<start_function_call>",), (), lambda: GemmaTokens(*_FUNCTION_GEMMA)),
+    (("<|tool_call>", "<tool_call|>"), (), lambda: GemmaTokens(*_GEMMA_4)),
     ((ALL_BEGIN,), (), DeepSeekFormat),
     (("<tool_call>",), _OTHER_TAGS, HermesFormat),
     (("[TOOL_CALLS]",), (), MistralFormat),
