@@ -19,6 +19,7 @@ from jan_host import (
     ModelBrokenError,
     ModelEvent,
     ModelNotFoundError,
+    ModelStatus,
     OriginNotFoundError,
     PullRequest,
     UnavailableError,
@@ -190,8 +191,12 @@ async def test_delete_stops_the_model_and_removes_its_files(root: Path, host: Ja
 
 async def test_a_running_model_whose_files_vanish_is_stopped(root: Path, host: JanHost) -> None:
     await host.start("poem")
+    happening = host.subscribe()
     (root / "models" / "poem").rename(root / "elsewhere")
     await host.refresh()
+    async for event in happening:
+        if isinstance(event, ModelEvent) and event.status is ModelStatus.DOWNLOADED:
+            break
     assert host.runtime.running() == []
 
 

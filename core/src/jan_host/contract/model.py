@@ -110,3 +110,7 @@ class ModelInfo(Model, kw_only=True):
     """Settings of the start request, which go over `settings` until the model is stopped."""
     memory: int | None = None
     """Bytes of main memory that its process takes now, as far as known."""
+    expires_at: int | None = None
+    """Unix time in seconds at which the idle model leaves memory; ``None``: it is used, or it stays."""
+    pinned: bool = False
+    """Whether the running model stays in memory whoever needs it (``keep_alive: -1``)."""

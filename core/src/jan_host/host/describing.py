@@ -37,6 +37,8 @@ def describe(entry: Entry, *, status: RuntimeStatus, downloading: bool, plugins:
         requests=status.requests,
         overrides=masked(status.overrides, engine),
         memory=status.memory,
+        expires_at=None if status.rests_until is None else round(status.rests_until),
+        pinned=status.pinned,
     )
 
 

@@ -47,6 +47,7 @@ from jan_host.host.describing import describe_download, unsupported
 from jan_host.host.following import Following
 from jan_host.host.imports import Imports, public
 from jan_host.host.launches import Launches
+from jan_host.host.leaving import Leaving
 from jan_host.host.looks import Looks
 from jan_host.host.memory import device_memory, total_memory
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
@@ -94,6 +95,7 @@ class JanHost:
         )
         self._budget = Footprint(ram=config.runtime.memory_bytes, device=config.runtime.device_memory_bytes)
         self.runtime = Runtime(config=config.runtime, publish=self._bus.publish, budget=lambda: self._budget)
+        self._leaving = Leaving(self.runtime)
         self._booting: asyncio.Task[None] | None = None
         self._launches = Launches(self.plugins, self.library)
         self._looker = Looker(os.environ, config.downloads)
@@ -183,6 +185,7 @@ class JanHost:
         await self.downloads.close()
         await self._looker.close()
         await self.runtime.close(grace_seconds)
+        await self._leaving.over()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -225,8 +228,7 @@ class JanHost:
         present = {entry.model.id for entry in self.library.entries()}
         for model_id in self.runtime.running():
             if model_id not in present:
-                logger.warning("The files of the running model %s are gone; it is stopped", model_id)
-                await self.runtime.stop(model_id)
+                self._leaving.begin(model_id)
 
     def models(self) -> Sequence[ModelInfo]:
         """All models, sorted by id, broken ones and those being downloaded included; not to be changed.
@@ -342,12 +344,12 @@ class JanHost:
         self._check_accepting()
         entry = await self._entry(model_id)
         if overrides:
-            self._launches.override(entry, overrides)
+            overrides = self._launches.override(entry, overrides)
         try:
             await self.runtime.start(self._launches.of(entry), explicit=True)
         except JanHostError:
             if overrides:
-                self._launches.forget(entry.model.id)  # a request that starts it later fares better without
+                self._launches.withdraw(entry.model.id, overrides)  # a later request fares better without
             raise
         return self._info(entry)
 
@@ -391,9 +393,10 @@ class JanHost:
                 return
         entry = await self._entry(model_id, bring=False)
         self._launches.forget(entry.model.id)
-        await self.runtime.stop(entry.model.id)
-        await asyncio.to_thread(self.library.delete, entry.model.id)
-        await self.refresh()
+        gone = ModelNotFoundError(f"The model {entry.model.id!r} is deleted.", param="model")
+        async with self.runtime.removing(entry.model.id, gone):
+            await asyncio.to_thread(self.library.delete, entry.model.id)
+            await self.refresh()
 
     async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
         """What a pull would fetch and write, with addresses as they may be shown."""

@@ -81,8 +81,8 @@ class Launches:
         except JanHostError:  # it can't be started as it lies there now, which its status tells
             return True
 
-    def override(self, entry: Entry, overrides: Mapping[str, Any]) -> None:
-        """Put settings over those of a model, in place of earlier ones.
+    def override(self, entry: Entry, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Put settings over those of a model, in place of earlier ones; returns them for `withdraw`.
 
         Raises:
             ValidationError: The engine does not know one of them, or can't use its value.
@@ -93,6 +93,12 @@ class Launches:
         known = merged(engine, overrides)
         _check_overrides(known, engine)
         self._overrides[entry.model.id] = known
+        return known
+
+    def withdraw(self, model_id: str, overrides: Mapping[str, Any]) -> None:
+        """The model could not be started with these; those that somebody else gave meanwhile stay."""
+        if self._overrides.get(model_id) is overrides:
+            del self._overrides[model_id]
 
     def forget(self, model_id: str) -> None:
         """From now on the model starts with its own settings."""
