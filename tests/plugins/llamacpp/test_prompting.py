@@ -17,7 +17,7 @@ BEFORE, AFTER, MIDDLE = 3, 4, 5
 
 
 def _begun(*turns: tuple[str, str]) -> ChatRequest:
-    messages = [ChatMessage(role=role, content=content) for role, content in turns]  # type: ignore[arg-type]  # roles are literals
+    messages = [ChatMessage(role=role, content=content) for role, content in turns]
     return ChatRequest(messages=messages, temperature=0.0, max_tokens=16)
 
 
