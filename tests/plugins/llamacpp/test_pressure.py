@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jan_host import EngineError, GenerationOptions
 from jan_host.kit.generation import Job, Scheduler
-from jan_host_llamacpp.kv import UnifiedKv
+from jan_host_llamacpp.kv import StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_params, model_params
 from jan_host_llamacpp.sampling import Sampler, build_sampler
@@ -72,6 +72,31 @@ async def test_a_prompt_is_computed_in_the_pieces_that_fit(narrow: tuple[Schedul
     await running.aclose()
 
     assert answer.usage.completion_tokens == 2
+
+
+async def test_a_request_is_cancelled_while_its_prompt_is_computed(smollm2: Path) -> None:
+    settings = Settings()
+    model = NativeModel(smollm2, model_params(settings), lambda _: True)
+    context = NativeContext(model, context_params(settings, 1024, 1))
+    vocab = Vocab(model.vocab)
+    kv = StreamKv(context, 1, cuttable=True)
+    stepper = Stepper(context, kv, Slots(kv), vocab)
+    scheduler = Scheduler(stepper, workers=1, max_queue=4, name="cancelled")
+    long, short = _job(vocab, "word " * 1000, 1), _job(vocab, "One", 4)
+    reading = asyncio.create_task(collect(scheduler.run(long)))
+    async with asyncio.timeout(60):
+        while long not in stepper.working_for:  # noqa: ASYNC110  # the thread sets no event: a turn of the loop
+            await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    answer = await collect(scheduler.run(short))
+    await scheduler.close()
+    context.free()
+    model.free()
+
+    assert reading.cancelled()
+    assert long.computed_tokens < len(long.prompt), "the step that computed its prompt was ended"
+    assert answer.usage.completion_tokens == 4
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,21 @@ async def test_eight_at_once_answer_as_each_alone(smollm2: Path, layout: str) ->
     assert [answer.text for answer in together] == alone
 
 
+async def test_a_seed_gives_the_same_answer_alone_and_among_seven_others(smollm2: Path) -> None:
+    # Where cells lie in a unified buffer changes how sums are rounded, which can turn a close draw.
+    model = await load(smollm2, kv_layout="streams", n_parallel=8, ctx_len=256)
+    requests = [
+        chat(question, max_tokens=24, temperature=1.0, seed=number, ignore_eos=True)
+        for number, question in enumerate(QUESTIONS)
+    ]
+    together = await asyncio.gather(*(collect(model.chat(request)) for request in requests))
+    alone = [await collect(model.chat(request)) for request in requests]
+    await model.unload()
+
+    assert [answer.text for answer in together] == [answer.text for answer in alone]
+    assert len({answer.text for answer in alone}) == len(requests)
+
+
 async def test_prompts_that_come_together_share_their_beginning(smollm2: Path) -> None:
     model = await load(smollm2, n_parallel=4)
     shared = "Here is a list of things that everybody should know about rivers, lakes and the sea. " * 4
@@ -111,19 +126,6 @@ async def test_a_closed_stream_frees_its_sequence(model: LlamaCppModel) -> None:
         await _first(deltas)
         await _close(deltas)
     await _free(model, 4)
-
-
-async def test_a_request_is_cancelled_while_its_prompt_is_read(model: LlamaCppModel) -> None:
-    reading = asyncio.create_task(collect(model.complete(completion(LONG, max_tokens=1))))
-    await asyncio.sleep(0)  # it is submitted
-    await asyncio.sleep(0.05)  # the compute thread works on it now; were it not, this is the case before
-    reading.cancel()
-    with suppress(asyncio.CancelledError):
-        await reading
-    answer = await collect(model.chat(chat(CAPITAL)))
-
-    assert answer.text == "The capital of France is Paris."
-    assert answer.timings.queued_ms < 1000
 
 
 async def test_a_waiting_request_can_be_cancelled(model: LlamaCppModel) -> None:
