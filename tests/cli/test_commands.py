@@ -149,6 +149,13 @@ def test_commands_talk_to_the_server_that_serves_the_root(run: Run, server: str)
     listed = run("ps")
     assert "poem" in listed.out
     assert "chat" in listed.out
+    assert "when needed" in listed.out  # it was started by hand
+    run("start", "poem", "--set", "ctx_len=64", "--keep-alive", "10m")
+    kept = run("ps").out
+    assert "in 10 minutes" in kept
+    assert "MEMORY" in kept
+    run("start", "poem", "--set", "ctx_len=64", "--keep-alive=-1")
+    assert "pinned" in run("ps").out
     asked = run("run", "poem", "The sea", "--temperature", "0", "--max-tokens", "5")
     assert (asked.code, asked.err) == (0, "")
     assert asked.out.strip()

@@ -102,3 +102,29 @@ def test_migrate_touches_no_folder_that_is_used_in_place(run: Run, root: Path, t
     assert "never written to" in run("models", "migrate", str(foreign)).err
     run("models", "migrate")
     assert (foreign / "model.json").read_text() == BAD
+
+
+def test_set_changes_what_is_named(run: Run, root: Path) -> None:
+    said = run("models", "set", "poem", "name=The Sea", "settings.ctx_len=64", "parameters.top_k=3")
+    assert (said.code, said.out) == (0, "Changed poem\n")
+    assert run("models", "set", "poem", "--unset", "parameters.top_k", 'metadata.tags=["sea"]').code == 0
+    written = json.loads((root / "models" / "poem" / "model.json").read_text())
+    assert (written["name"], written["settings"], written["metadata"]["tags"]) == (
+        "The Sea",
+        {"ctx_len": 64},
+        ["sea"],
+    )
+    assert "parameters" not in written or written["parameters"] == {}
+
+
+def test_set_refuses_what_can_not_be_used(run: Run) -> None:
+    for arguments, words in (
+        ([], "settings.ctx_len=8192"),
+        (["ctx_len"], "NAME=VALUE"),
+        (["ctx_len=5"], "settings.NAME"),
+        (["settings.ctx_len=wide"], "ctx_len"),
+        (["settings.ctx_length=5"], "ctx_len"),
+    ):
+        said = run("models", "set", "poem", *arguments)
+        assert (said.code, len(said.err.splitlines())) == (1, 1), said
+        assert words in said.err

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from jan_host.cli.models import locally
+from jan_host.cli.local import locally
 from jan_host.cli.output import console_for, say, say_table, size
 from jan_host.cli.session import Session
 from jan_host.host import Found, JanHost

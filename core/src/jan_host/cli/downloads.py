@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
-from jan_host.cli.models import locally
+from jan_host.cli.local import locally
 from jan_host.cli.output import say, say_table
 from jan_host.cli.progress import follow_download
 from jan_host.cli.pull import ended

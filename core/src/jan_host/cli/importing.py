@@ -12,7 +12,7 @@ import msgspec
 
 from jan_host.cli.client import Server
 from jan_host.cli.discovering import discover
-from jan_host.cli.models import locally
+from jan_host.cli.local import locally
 from jan_host.cli.output import console_for, say
 from jan_host.cli.session import Session, shared_options
 from jan_host.config import URL_VARIABLE

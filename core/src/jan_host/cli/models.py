@@ -1,34 +1,22 @@
 """``jan-host models``, ``show`` and ``rm``: what there is, told by the server if one runs."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
+from jan_host.cli.changing import set_
 from jan_host.cli.client import Server
 from jan_host.cli.layers import show_layers
+from jan_host.cli.local import locally
 from jan_host.cli.migrate import migrate
 from jan_host.cli.output import say, say_table, size
 from jan_host.cli.session import Session, shared_options
 from jan_host.cli.validate import validate
 from jan_host.host import JanHost
 
-ResultT = TypeVar("ResultT")
-
 FEW = 3
 """Names in one sentence."""
-
-
-def locally(session: Session, work: Callable[[JanHost], Awaitable[ResultT]]) -> ResultT:
-    """Do something with a host of this process, without a server."""
-
-    async def run() -> ResultT:
-        async with JanHost(session.config()) as host:
-            return await work(host)
-
-    return asyncio.run(run())
 
 
 @click.group(invoke_without_command=True)
@@ -108,5 +96,5 @@ def rm(session: Session, model: str) -> None:
     say(f"Removed {model}")
 
 
-for command in (show, validate, migrate):
+for command in (show, set_, validate, migrate):
     models.add_command(command)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
-from jan_host.cli.models import locally
+from jan_host.cli.local import locally
 from jan_host.cli.output import console_for, printable, say
 from jan_host.cli.plans import say_choice, show_plan
 from jan_host.cli.progress import follow_download

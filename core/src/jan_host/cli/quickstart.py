@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from jan_host.cli.client import Server
+from jan_host.cli.local import locally
 from jan_host.cli.logs import log_to_stderr
-from jan_host.cli.models import locally
 from jan_host.cli.output import say
 from jan_host.cli.pull import fetch
 from jan_host.cli.serve import greet, serve_until_stopped
