@@ -12,7 +12,7 @@ from jan_host import (
     LoadedModel,
 )
 from jan_host.kit.generation import Job, Scheduler, answer, nothing, token_limit
-from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
+from jan_host.kit.structure import Constraint, Form, Grammars, TokenTable, form_of
 from jan_host.kit.tools import Asked, Dialogue
 
 from jan_host_llamacpp.loading import Opened
@@ -45,7 +45,9 @@ class LlamaCppModel(LoadedModel):
     ) -> None:
         self._opened = opened
         self._vocab = opened.vocab
-        self._dialogue = Dialogue(opened.template, system_prompt=system_prompt, reasoning=reasoning)
+        self._dialogue = Dialogue(
+            opened.template, opened.vocab.control, system_prompt=system_prompt, reasoning=reasoning
+        )
         self._default_limit = default_limit
         self._grammars = Grammars(_table(opened.vocab))
         stepper = Stepper(opened.context, opened.kv, Slots(opened.kv), opened.vocab)
@@ -109,7 +111,7 @@ class LlamaCppModel(LoadedModel):
             for delta in nothing(len(prompt.ids), request.n or 1, opening or ""):
                 yield delta
             return
-        samplers = await self._samplers(request, top_logprobs)
+        samplers = await self._samplers(request, top_logprobs, asked.form or form_of(request))
         job = Job(
             prompt.ids,
             samplers,
@@ -117,14 +119,16 @@ class LlamaCppModel(LoadedModel):
             limit=limit,
             tell_from=tell_from,
             reader=asked.reader,
-            shown=asked.shown(self._vocab.control),
+            shown=asked.shown,
         )
         async with aclosing(answer(self._scheduler, job, opening or "")) as deltas:
             async for delta in deltas:
                 yield delta
 
-    async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
-        constraints = await self._constraints(request, forces=top_logprobs is None)
+    async def _samplers(
+        self, request: GenerationOptions, top_logprobs: int | None, form: Form | None
+    ) -> list[Sampler]:
+        constraints = await self._constraints(form, request.n or 1, forces=top_logprobs is None)
 
         def build() -> list[Sampler]:
             length = self._opened.context_length
@@ -136,9 +140,10 @@ class LlamaCppModel(LoadedModel):
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
 
-    async def _constraints(self, request: GenerationOptions, *, forces: bool) -> Sequence[Constraint | None]:
+    async def _constraints(
+        self, form: Form | None, choices: int, *, forces: bool
+    ) -> Sequence[Constraint | None]:
         """What each choice is held to; of forced tokens, which have no scores, nothing could be told."""
-        form, choices = form_of(request), request.n or 1
         if form is None:
             return [None] * choices
         return await self._grammars.constraints(form, choices, forces=forces)

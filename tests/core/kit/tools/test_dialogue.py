@@ -51,6 +51,7 @@ def call(city: str, call_id: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": function}
 
 
+CONTROL = {"[THINK]": 7, "[TOOL_CALLS]": 8}
 LOOP = [
     {"role": "user", "content": "Weather in Paris and Rome?"},
     {"role": "assistant", "content": None, "tool_calls": [call("Paris", "call_1"), call("Rome", "call_2")]},
@@ -60,7 +61,7 @@ LOOP = [
 
 
 def dialogue(source: str, **options: Any) -> Dialogue:
-    return Dialogue(ChatTemplate(source, bos_token="<s>", eos_token="</s>"), **options)
+    return Dialogue(ChatTemplate(source, bos_token="<s>", eos_token="</s>"), CONTROL, **options)
 
 
 async def prompt(source: str, **fields: Any) -> str:
@@ -220,7 +221,7 @@ async def test_a_model_that_shall_not_think_answers_at_once() -> None:
 async def test_magistral_thinks_between_its_own_tags() -> None:
     asked = await ask(templates.MAGISTRAL, tools=None)
     assert asked.reader is not None
-    assert "[THINK]" in asked.special
+    assert asked.shown == {7: b"[THINK]", 8: b"[TOOL_CALLS]"}
 
     said = asked.reader().push(b"[THINK]Hm.[/THINK]Yes.")
     assert (said.reasoning, said.text) == ("Hm.", "Yes.")
@@ -268,6 +269,6 @@ async def test_other_kinds_of_tools_are_refused_in_words() -> None:
 async def test_control_tokens_in_results_stay_text() -> None:
     template = ChatTemplate(templates.QWEN25, control_tokens=["<|im_start|>", "<|im_end|>"])
     messages = [*LOOP[:2], {"role": "tool", "tool_call_id": "call_1", "content": "<|im_end|>"}]
-    asked = await Dialogue(template).ask(request(messages=messages))
+    asked = await Dialogue(template, {}).ask(request(messages=messages))
 
     assert any("<|im_end|>" in segment.text for segment in asked.segments if not segment.control)

@@ -96,6 +96,6 @@ async def _conversation(model: DecoderModel, question: str) -> list[int]:
     from jan_host.kit.tools import Dialogue
 
     request = ChatRequest(messages=[ChatMessage(role="user", content=question)])
-    dialogue = Dialogue(model._opened.template, system_prompt="You are a helpful assistant.")
+    dialogue = Dialogue(model._opened.template, {}, system_prompt="You are a helpful assistant.")
     asked = await dialogue.ask(request)
     return model._vocabulary.tokenizer.encode_segments(asked.segments)

@@ -1,16 +1,18 @@
 """A conversation with a model that reasons and calls tools: what it is asked, and how its answer is read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jan_host.contract.chat import ChatMessage, ChatRequest
 from jan_host.contract.unknown import as_plain
 from jan_host.kit.conversation import Message
 from jan_host.kit.segments import Segment, text
+from jan_host.kit.structure import Form
 from jan_host.kit.template import ChatTemplate
 from jan_host.kit.tools.formats import Format, recognize
 from jan_host.kit.tools.formats.harmony import HarmonyFormat
+from jan_host.kit.tools.grammar import must_call
 from jan_host.kit.tools.history import history, one_at_a_time
 from jan_host.kit.tools.reading import Reader, Reading
 from jan_host.kit.tools.reasoning import Tags, known_tags, opened
@@ -30,16 +32,10 @@ class Asked:
     """Stop strings; a reader looks for them itself."""
     reader: Callable[[], Reader] | None = None
     """Makes what reads one choice; ``None``: the answer is plain text."""
-    special: Sequence[str] = ()
-    """Control tokens that the reader needs to see."""
-
-    def shown(self, control: Mapping[str, int]) -> Mapping[int, bytes]:
-        """The bytes of `special` by token.
-
-        Args:
-            control: The vocabulary's control tokens by their text.
-        """
-        return {control[text]: text.encode() for text in self.special if text in control}
+    shown: Mapping[int, bytes] = field(default_factory=dict)
+    """The bytes of control tokens that the reader needs to see."""
+    form: Form | None = None
+    """What the answer must match, since it must call a tool."""
 
 
 class Dialogue:
@@ -47,18 +43,27 @@ class Dialogue:
 
     Args:
         template: The model's chat template; its text tells how the model calls tools and reasons.
+        control: The vocabulary's control tokens by their text.
         system_prompt: For conversations without a system message.
         reasoning: Whether reasoning is told apart from content.
     """
 
     def __init__(
-        self, template: ChatTemplate, *, system_prompt: str | None = None, reasoning: bool = True
+        self,
+        template: ChatTemplate,
+        control: Mapping[str, int],
+        *,
+        system_prompt: str | None = None,
+        reasoning: bool = True,
     ) -> None:
         self._template = template
+        self._control = control
         self._system_prompt = system_prompt
         self.format = self._format(reasoning)
         """How the model calls tools."""
         self._tags = known_tags(template.source) if reasoning else ()
+        special = (*self.format.special, *(tag for tags in self._tags for tag in tags))
+        self._shown = {control[token]: token.encode() for token in special if token in control}
         self._thinks = ".thinking" in template.source
 
     def _format(self, reasoning: bool) -> Format:
@@ -86,8 +91,13 @@ class Dialogue:
         stops = [*request.stops(), *self._template.stop_texts]
         inside = opened(self._tags, text(segments[-3:])[-_END:])
         reader = self._reader(wanted, stops, inside)
-        special = (*self.format.special, *(tag for tags in self._tags for tag in tags)) if reader else ()
-        return Asked(segments=segments, stops=stops, reader=reader, special=special)
+        form = self._form(wanted, inside) if wanted.must else None
+        return Asked(segments=segments, stops=stops, reader=reader, shown=self._shown, form=form)
+
+    def _form(self, wanted: WantedTools, inside: Tags | None) -> Form:
+        return must_call(
+            self.format, wanted.tools, self._control, most=wanted.most, tags=self._tags, inside=inside
+        )
 
     def _messages(self, request: ChatRequest, wanted: WantedTools) -> list[Message | ChatMessage]:
         messages = request.messages

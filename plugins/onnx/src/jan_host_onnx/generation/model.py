@@ -19,7 +19,7 @@ from jan_host.kit.generation import (
     refuse_best_of,
     token_limit,
 )
-from jan_host.kit.structure import Constraint, Grammars, TokenTable, form_of
+from jan_host.kit.structure import Constraint, Form, Grammars, TokenTable, form_of
 from jan_host.kit.tools import Asked, Dialogue
 
 from jan_host_onnx.generation.sampling import Sampler, build_sampler
@@ -67,7 +67,12 @@ class DecoderModel(LoadedModel):
     ) -> None:
         self._opened = opened
         self._vocabulary = opened.vocabulary
-        self._dialogue = Dialogue(opened.template, system_prompt=system_prompt, reasoning=reasoning)
+        self._dialogue = Dialogue(
+            opened.template,
+            opened.vocabulary.tokenizer.control,
+            system_prompt=system_prompt,
+            reasoning=reasoning,
+        )
         self._default_limit = default_limit
         self._grammars = Grammars(_table(opened.vocabulary))
         self._scheduler = Scheduler(
@@ -149,21 +154,23 @@ class DecoderModel(LoadedModel):
             for delta in nothing(len(prompt), request.n or 1, opening):
                 yield delta
             return
-        samplers = await self._samplers(request, top_logprobs)
+        samplers = await self._samplers(request, top_logprobs, asked.form or form_of(request))
         job = Job(
             prompt,
             samplers,
             stops=asked.stops,
             limit=limit,
             reader=asked.reader,
-            shown=asked.shown(self._vocabulary.tokenizer.control),
+            shown=asked.shown,
         )
         async with aclosing(answer(self._scheduler, job, opening)) as deltas:
             async for delta in deltas:
                 yield delta
 
-    async def _samplers(self, request: GenerationOptions, top_logprobs: int | None) -> list[Sampler]:
-        constraints = await self._constraints(request)
+    async def _samplers(
+        self, request: GenerationOptions, top_logprobs: int | None, form: Form | None
+    ) -> list[Sampler]:
+        constraints = await self._constraints(form, request.n or 1)
 
         def build() -> list[Sampler]:
             length = self._opened.context_length
@@ -175,9 +182,8 @@ class DecoderModel(LoadedModel):
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
 
-    async def _constraints(self, request: GenerationOptions) -> Sequence[Constraint | None]:
+    async def _constraints(self, form: Form | None, choices: int) -> Sequence[Constraint | None]:
         """What each choice is held to."""
-        form, choices = form_of(request), request.n or 1
         return [None] * choices if form is None else await self._grammars.constraints(form, choices)
 
 

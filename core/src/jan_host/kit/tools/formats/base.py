@@ -2,12 +2,15 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
 from jan_host.kit.tools.said import Sink, long_id
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 ToolDict = Mapping[str, Any]
 """A tool in OpenAI's shape: ``{"type": "function", "function": {...}}``."""
@@ -30,6 +33,12 @@ class Format(ABC):
     @abstractmethod
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """Read a whole answer, but for reasoning that stands before it."""
+
+    def grammar(self, write: "Writer") -> str:
+        """What stands where a tool must be called, without reasoning before it; in Lark."""
+        calls = write.calls(json_call("arguments"), ", ")
+        opening, closing = write.text('{"tool_calls": ['), write.text("]}")
+        return f"{opening} {calls} {closing}"
 
     def new_id(self) -> str:
         """An id for a call."""
@@ -97,6 +106,11 @@ def attempt(reading: Steps[None], before: str, feed: Feed, sink: Sink) -> Steps[
         if sink.calls == known:
             sink.content(before)
     feed.forget()
+
+
+def json_call(arguments: str, before: str = "", behind: str = "") -> Callable[[str], tuple[str, str]]:
+    """A call as an object with name and `arguments`: what stands around these, for a tool's name."""
+    return lambda name: (f'{before}{{"name": {json.dumps(name)}, "{arguments}": ', "}" + behind)
 
 
 def plain_call(call: CallDict) -> dict[str, Any]:

@@ -5,12 +5,15 @@ Documented in the model cards and ``assets/chat_template`` files of DeepSeek-V3,
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, plain_call
 from jan_host.kit.tools.json_text import container
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 _BAR: Final = "\N{FULLWIDTH VERTICAL LINE}"
 ALL_BEGIN: Final = f"<{_BAR}tool▁calls▁begin{_BAR}>"
@@ -21,7 +24,11 @@ _END: Final = f"<{_BAR}tool▁call▁end{_BAR}>"
 
 
 class DeepSeekFormat(MarkedFormat):
-    """``begin function sep name`` and a fenced block of JSON (V3, R1), or ``begin name sep {...}`` (V3.1)."""
+    """``begin function sep name`` and a fenced block of JSON (V3, R1), or ``begin name sep {...}`` (V3.1).
+
+    Args:
+        fenced: Whether the model was taught the first form; both are read.
+    """
 
     special: ClassVar = (ALL_BEGIN, _BEGIN, _MIDDLE, _END, _ALL_END)
     # The distilled models write their tokens in these ways too.
@@ -32,6 +39,9 @@ class DeepSeekFormat(MarkedFormat):
         f"<{_BAR}tool calls begin{_BAR}>",
         f"<{_BAR}tool\\_calls\\_begin{_BAR}>",
     )
+
+    def __init__(self, *, fenced: bool = False) -> None:
+        self._fenced = fenced
 
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
         """See `MarkedFormat`."""
@@ -69,6 +79,16 @@ class DeepSeekFormat(MarkedFormat):
         if fenced:
             yield from feed.starts_with("```")
         yield from feed.expect(_END)
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        if self._fenced:
+            calls = write.calls(
+                lambda name: (f"{_BEGIN}function{_MIDDLE}{name}\n```json\n", f"\n```{_END}"), "\n"
+            )
+        else:
+            calls = write.calls(lambda name: (f"{_BEGIN}{name}{_MIDDLE}", _END))
+        return f"{write.text(ALL_BEGIN)} {calls} {write.text(_ALL_END)}"
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of DeepSeek-V3.1's model card."""

@@ -5,13 +5,16 @@ Documented at https://github.com/MeetKai/functionary, in its prompt templates' t
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, Format, MarkedFormat, attempt, plain_call
 from jan_host.kit.tools.formats.llama3 import PYTHON_TAG, python_code, tagged_function
 from jan_host.kit.tools.json_text import container
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 _PART: Final = ">>>"
 _TO_EVERYBODY: Final = "all"
@@ -26,6 +29,10 @@ class TaggedFunctionary(MarkedFormat):
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
         """See `MarkedFormat`."""
         yield from python_code(feed, sink) if marker == PYTHON_TAG else tagged_function(feed, sink)
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        return write.calls(lambda name: (f"<function={name}>", "</function>"))
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Tagged functions."""
@@ -77,6 +84,10 @@ class PartedFunctionary(Format):
         feed.mark()
         if marker is not None:
             yield from self._part(feed, sink)
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        return write.calls(lambda name: (f"{name}\n", ""), _PART)
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Parts."""

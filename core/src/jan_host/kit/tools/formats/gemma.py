@@ -7,13 +7,16 @@ https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
-from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, attempt, plain_call
+from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, attempt, json_call, plain_call
 from jan_host.kit.tools.formats.generic import GenericFormat
 from jan_host.kit.tools.formats.python_calls import read_calls
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 _LITERAL: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null")
 _DEEPEST: Final = 64
@@ -43,6 +46,12 @@ class GemmaFormat(GenericFormat):
         yield from feed.until(("```",), code.append)
         _give(read_calls("".join(code)), sink)
         feed.mark()
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        one = write.call(json_call("parameters"))
+        several = write.calls(json_call("parameters"), ", ")
+        return one if one == several else f"{one} | {write.text('[')} {several} {write.text(']')}"
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of Gemma's documentation, with JSON."""
@@ -104,6 +113,7 @@ class GemmaTokens(MarkedFormat):
         # What these are differs by model, and every model has one form.
         self.special = (begin, end, quote, response)  # type: ignore[misc]  # the class variable's default, per object
         self.openers = (begin, response)  # type: ignore[misc]  # the same
+        self._begin = begin
         self._end = end
         self._quote = quote
         self._response = response
@@ -125,6 +135,13 @@ class GemmaTokens(MarkedFormat):
         feed.mark()
         yield from feed.expect(self._end)
         feed.mark()
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        names = " | ".join(write.text(name) for name in write.names)
+        value = f"(/[^<]+/ | {write.text(self._quote)})*"
+        begin, end = write.text(f"{self._begin}call:"), write.text(self._end)
+        return f"{begin} ({names}) {write.text('{')} {value} {end}"
 
     def _value(self, feed: Feed, sink: Sink, depth: int) -> Steps[None]:
         """One value, handed on as JSON.

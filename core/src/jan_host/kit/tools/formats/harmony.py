@@ -5,11 +5,14 @@ Documented at https://github.com/openai/harmony/blob/main/docs/format.md.
 
 import re
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.tools.feed import Feed, Steps
 from jan_host.kit.tools.formats.base import Format
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 _START: Final = "<|start|>"
 _CHANNEL: Final = "<|channel|>"
@@ -35,6 +38,15 @@ class HarmonyFormat(Format):
 
     def __init__(self, *, reasons: bool = True) -> None:
         self._reasons = reasons
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        analysis = f"<|channel|>analysis{_MESSAGE}"
+        thinks = f"{write.text(analysis)} {write.until('<|end|>')} {write.text('<|start|>assistant')}"
+        calls = write.call(
+            lambda name: (f"<|channel|>commentary to=functions.{name} {_CONSTRAIN}json{_MESSAGE}", "")
+        )
+        return f"({thinks})? {calls}"
 
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """The messages; text before the first header is content."""

@@ -5,12 +5,15 @@ Documented at https://github.com/NousResearch/Hermes-Function-Calling and in Qwe
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from jan_host.kit.tools.feed import Feed, Steps
-from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, plain_call
+from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 
 class HermesFormat(MarkedFormat):
@@ -25,6 +28,10 @@ class HermesFormat(MarkedFormat):
         yield from feed.space()
         yield from feed.expect("</tool_call>")
         feed.mark()
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        return write.calls(json_call("arguments", "<tool_call>\n", "\n</tool_call>"), "\n")
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of Qwen's own template."""

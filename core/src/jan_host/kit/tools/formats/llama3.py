@@ -6,12 +6,15 @@ Documented at https://www.llama.com/docs/model-cards-and-prompt-formats/llama3_1
 import json
 import re
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
-from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, attempt, plain_call
+from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, attempt, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list, container
 from jan_host.kit.tools.said import Sink
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 PYTHON_TAG: Final = "<|python_tag|>"
 _INTERPRETERS: Final = ("python", "code_interpreter", "ipython")
@@ -41,6 +44,10 @@ class Llama3Format(MarkedFormat):
             yield from call_list(feed, sink, separator=";")
         else:
             yield from python_code(feed, sink)
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        return write.calls(json_call("parameters"), "; ")
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Bare objects."""

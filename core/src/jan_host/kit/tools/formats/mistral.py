@@ -7,21 +7,31 @@ import hashlib
 import json
 import string as letters
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
-from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, plain_call
+from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list, container
 from jan_host.kit.tools.said import Sink, is_short_id, short_id
+
+if TYPE_CHECKING:
+    from jan_host.kit.tools.grammar import Writer
 
 _ALPHABET: Final = letters.digits + letters.ascii_letters
 
 
 class MistralFormat(MarkedFormat):
-    """``[TOOL_CALLS][{...}]``, or ``[TOOL_CALLS]name[CALL_ID]id[ARGS]{...}`` for each call."""
+    """``[TOOL_CALLS][{...}]``, or ``[TOOL_CALLS]name[CALL_ID]id[ARGS]{...}`` for each call.
+
+    Args:
+        names_first: Whether the model was taught the second form; both are read.
+    """
 
     special: ClassVar = ("[TOOL_CALLS]", "[ARGS]", "[CALL_ID]")
     openers: ClassVar = ("[TOOL_CALLS]",)
+
+    def __init__(self, *, names_first: bool = False) -> None:
+        self._names_first = names_first
 
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
         """See `MarkedFormat`."""
@@ -29,6 +39,13 @@ class MistralFormat(MarkedFormat):
             yield from call_list(feed, sink, is_short_id)
         else:
             yield from _named(feed, sink)
+
+    def grammar(self, write: "Writer") -> str:
+        """See `Format`."""
+        if self._names_first:
+            return write.calls(lambda name: (f"[TOOL_CALLS]{name}[ARGS]", ""))
+        calls = write.calls(json_call("arguments"), ", ")
+        return f"{write.text('[TOOL_CALLS][')} {calls} {write.text(']')}"
 
     def new_id(self) -> str:
         """Nine letters and digits: the templates refuse anything else."""
