@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,15 @@ def engine_of(model: Model, plugins: Plugins) -> Engine:
     return engine
 
 
+class _Made(NamedTuple):
+    """A launch and what it was made of: every request asks for one, and putting it together takes longer."""
+
+    entry: Entry
+    around: tuple[Mapping[str, Any], Mapping[str, Any]]
+    """The settings below the model's own, and above them."""
+    launch: Launch
+
+
 class Launches:
     """All that is needed to start each model: its settings in layers, weakest first.
 
@@ -50,6 +59,7 @@ class Launches:
         self._plugins = plugins
         self._library = library
         self._overrides: dict[str, dict[str, Any]] = {}
+        self._made: dict[str, _Made] = {}
 
     def of(self, entry: Entry) -> Launch:
         """How to start a model.
@@ -63,7 +73,17 @@ class Launches:
         _check_startable(entry)
         engine = engine_of(entry.model, self._plugins)
         overrides = self._overrides.get(entry.model.id) or {}
-        settings = merged(engine, self._library.engine_defaults(engine.name), entry.model.settings, overrides)
+        around = (self._library.engine_defaults(engine.name), overrides)
+        made = self._made.get(entry.model.id)
+        if made is None or made.entry is not entry or made.around != around:
+            made = _Made(entry, around, self._make(entry, engine, *around))
+            self._made[entry.model.id] = made
+        return made.launch
+
+    def _make(
+        self, entry: Entry, engine: Engine, defaults: Mapping[str, Any], overrides: dict[str, Any]
+    ) -> Launch:
+        settings = merged(engine, defaults, entry.model.settings, overrides)
         return Launch(
             model=entry.model,
             folder=entry.folder,
