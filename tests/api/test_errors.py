@@ -51,6 +51,7 @@ def test_a_body_that_is_missing_is_asked_for(client: httpx.Client, path: str) ->
         ({"messages": said("x"), "tools": [{"type": "function"}]}, "tools[0].function"),
         ({"messages": said("x"), "tools": [{"type": "custom"}, {"function": {}}]}, "tools[1].function.name"),
         ({"messages": said("x"), "response_format": {"schema": {}}}, "response_format.type"),
+        ({"messages": said("x"), "response_format": {"type": {}}}, "response_format.type"),
         ({"model": MODEL, "messages": said("x"), **TOOLS, "tool_choice": "any"}, "tool_choice"),
         ({"messages": said("x"), "max_tokens": -2}, "max_tokens"),
         ({"messages": said("x"), "ma": 1e999}, None),

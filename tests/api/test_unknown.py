@@ -6,7 +6,18 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from jan_host import ChatRequest, TextPart, Tool, Unknown, as_plain, to_json
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jan_host import (
+    ChatRequest,
+    InvalidRequestError,
+    TextPart,
+    Tool,
+    Unknown,
+    ValidationError,
+    as_plain,
+    to_json,
+)
 from jan_host.api.decoding import decode
 
 from tests.api.conftest import chat, said
@@ -55,6 +66,32 @@ EVERYWHERE: dict[str, Any] = {
 }
 
 
+NAMES = st.sampled_from(
+    ["type", "text", "function", "name", "arguments", "url", "image_url", "role", "content", "$extra", "own"]
+)
+WORDS = st.sampled_from(["", "text", "function", "image_url", "json_schema", "user", "$other", "$extra"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for name, inner in pairs for place in places(inner, (*path, name)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy with another value in one place."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
 def read(body: dict[str, Any]) -> ChatRequest:
     found: ChatRequest = decode(json.dumps(body).encode(), ChatRequest)
     return found
@@ -66,6 +103,17 @@ def test_everything_comes_out_as_it_went_in() -> None:
     # Between host and worker, too.
     packed = msgspec.msgpack.encode(request)
     assert as_plain(msgspec.msgpack.decode(packed, type=ChatRequest)) == EVERYWHERE
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(places(EVERYWHERE)), JSON)
+def test_anything_anywhere_is_kept_or_refused(path: tuple[Any, ...], value: Any) -> None:
+    try:
+        request = read(changed(EVERYWHERE, path, value))
+    except (ValidationError, InvalidRequestError):
+        return
+    again = json.loads(to_json(request))
+    assert json.loads(to_json(read(again))) == again
 
 
 def test_what_is_known_stays_typed() -> None:

@@ -27,7 +27,7 @@ class Answer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")  # type: ignore[typeddict-item]  # HTTP alone comes here
+        known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
         headers = {"etag": self._tag, "cache-control": "private, no-cache"}
         if self._tag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
             await send_whole(send, b"", "application/json", 304, headers)

@@ -107,8 +107,8 @@ def _form_of(raw: Any, info: inspect.UnionType) -> tuple[Any, inspect.Type] | No
         if tag is None and len(forms) == 1:
             tag = next(iter(forms))
             raw = {**raw, "type": tag}
-        if tag in forms:
-            return raw, forms[tag]
-        return None if isinstance(tag, str) else (raw, inspect.AnyType())
+        if not isinstance(tag, str):
+            return raw, inspect.AnyType()
+        return (raw, forms[tag]) if tag in forms else None
     wanted = inspect.ListType if isinstance(raw, list) else inspect.StructType
     return raw, next((each for each in info.types if isinstance(each, wanted)), inspect.AnyType())
