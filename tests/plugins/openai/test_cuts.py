@@ -47,7 +47,9 @@ CHUNK = st.fixed_dictionaries(
     {"choices": st.lists(CHOICE, max_size=2)},
     optional={"usage": st.none() | st.just({"prompt_tokens": 1}), "own": TEXTS},
 )
-END = [{"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]} for index in (0, 1)]
+END: list[dict[str, Any]] = [
+    {"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]} for index in (0, 1)
+]
 NOISE = [b"", b": a comment", b":", b"id: 7", b"event: message", b"retry: 10", b"data", b"x: data: 1"]
 """Lines that say nothing; an empty one alone ends no event."""
 
@@ -78,7 +80,7 @@ def deltas_of(pieces: Iterable[bytes]) -> list[Delta]:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_cuts_and_forms_change_nothing(data: st.DataObject) -> None:
-    chunks = [*data.draw(st.lists(CHUNK, max_size=5)), *END]
+    chunks: list[dict[str, Any]] = [*data.draw(st.lists(CHUNK, max_size=5)), *END]
     expected = deltas_of(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
     stream = data.draw(streams(chunks))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=20)))

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from jan_host_openai.client import connect
 from jan_host_openai.settings import OpenAIUpstream
-from jan_host_openai.transport import MOST_HEADER_BYTES, MOST_WAITING_BYTES, QuickTransport
+from jan_host_openai.transport import MOST_HEADER_BYTES, MOST_IDLE, MOST_WAITING_BYTES, QuickTransport
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -156,3 +156,32 @@ async def test_a_proxy_is_left_to_the_clients_own_transport(monkeypatch: pytest.
     assert is_quick(plain, "http://upstream.example/v1")
     assert not is_quick(plain, "http://other.example/v1")
     assert is_quick(plain, "https://other.example/v1")
+
+
+async def test_after_many_at_once_few_connections_are_kept() -> None:
+    everybody_is_here = asyncio.Event()
+    crowd = MOST_IDLE + 10
+    asked: asyncio.Queue[None] = asyncio.Queue()
+    closed: asyncio.Queue[None] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                await request(reader)
+                asked.put_nowait(None)
+                await everybody_is_here.wait()
+                writer.write(SHORT)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            closed.put_nowait(None)
+            raise
+
+    async with asking(serve) as (client, _), asyncio.timeout(30):
+        answers = [asyncio.create_task(client.get("/")) for _ in range(crowd)]
+        for _ in range(crowd):
+            await asked.get()
+        everybody_is_here.set()
+        await asyncio.gather(*answers)
+        for _ in range(crowd - MOST_IDLE):
+            await closed.get()
+        await client.get("/")  # what would be closed beyond them is closed by now
+        assert closed.empty()

@@ -16,6 +16,8 @@ import httpx2
 MOST_WAITING_BYTES = 1 << 20
 """How much may wait for a slow reader before the server is made to wait."""
 MOST_HEADER_BYTES = 256 << 10
+MOST_IDLE = 64
+"""How many connections to one server are kept for later."""
 
 Origin = tuple[str, str, int]
 
@@ -222,8 +224,11 @@ class QuickTransport(httpx2.AsyncBaseTransport):
 
     def give_back(self, origin: Origin, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end; close any other."""
-        if connection.reusable:
-            self._idle.setdefault(origin, []).append(connection)
+        idle = self._idle.setdefault(origin, [])
+        if connection.reusable and len(idle) >= MOST_IDLE:
+            idle[:] = [each for each in idle if not each.closed]  # servers close them after a while
+        if connection.reusable and len(idle) < MOST_IDLE:
+            idle.append(connection)
         else:
             connection.close()
 

@@ -57,7 +57,7 @@ class Reader(Generic[ItemT]):
 
     def __init__(self, answer: type[msgspec.Struct], item: type[ItemT], name: str) -> None:
         self._decode = msgspec.json.Decoder(answer).decode
-        self._item = item
+        self._items: Any = list[item]  # type: ignore[valid-type]  # a type by its value
         self._name = name
         self._known = frozenset(item.__struct_fields__)
         self._around = frozenset({"object", "model", "usage", name})
@@ -82,7 +82,7 @@ class Reader(Generic[ItemT]):
         listed = [as_object(each, "an item") for each in as_list(answer.get(self._name), self._name)]
         beside = [beyond(each, self._known) for each in listed]
         plain = [{name: each[name] for name in each.keys() & self._known} for each in listed]
-        return msgspec.convert(plain, list[self._item]), beside, answer.get("usage"), around  # type: ignore[name-defined]  # a type by value
+        return msgspec.convert(plain, self._items), beside, answer.get("usage"), around
 
 
 _vectors = Reader(Vectors, Vector, "data")
