@@ -38,6 +38,10 @@ class Following:
         """Whether every change is told of, so that nobody need look for one."""
         return self._watch.trusted.is_set()
 
+    async def listening(self) -> None:
+        """Return when every change is told of."""
+        await self._watch.trusted.wait()
+
     def begin(self) -> None:
         """Watch from now on."""
         self._running = asyncio.create_task(self._run(), name="watch the models")

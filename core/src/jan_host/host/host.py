@@ -124,7 +124,7 @@ class JanHost:
             local_paths=config.downloads.local_paths,
         )
         self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins, self._launches)
-        self._following = Following(
+        self.following = Following(
             self.library,
             config.models_folder,
             config.library_folders,
@@ -132,7 +132,7 @@ class JanHost:
             self._look,
         )
         self._looks = Looks(
-            self._refresh, lambda: len(self.library.entries()), lambda: self._following.is_trusted
+            self._refresh, lambda: len(self.library.entries()), lambda: self.following.is_trusted
         )
 
     async def open(self) -> None:
@@ -156,7 +156,7 @@ class JanHost:
 
     def begin(self) -> None:
         """A server stands: follow what is dropped, go on with downloads, start the models of its boot."""
-        self._following.begin()
+        self.following.begin()
         self.downloads.resume_all()
         self._booting = asyncio.create_task(self._boot())
 
@@ -176,7 +176,7 @@ class JanHost:
         self.begin_drain()
         if self._booting is not None:
             self._booting.cancel()
-        await self._following.close()
+        await self.following.close()
         for extra in self.plugins.extras():
             try:
                 await extra.stop()
@@ -215,12 +215,12 @@ class JanHost:
         """See whether a model of which nothing is known was dropped into a folder a moment ago."""
         await self.refresh()
         if all(entry.model.id != model_id for entry in self.library.entries()):
-            await self._following.caught_up()
+            await self.following.caught_up()
 
     async def _refresh(self, paths: Collection[Path] | None = None) -> None:
         changed = await asyncio.to_thread(self.library.refresh, paths)
         if paths is None:
-            self._following.note(self.library.young())
+            self.following.note(self.library.young())
         await asyncio.to_thread(self._catalog.prepare)
         if not changed:
             return

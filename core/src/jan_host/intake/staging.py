@@ -13,6 +13,7 @@ from typing import IO, Self
 
 from jan_host.downloads.locking import is_locked, lock
 from jan_host.downloads.saving import sync_folder
+from jan_host.library.delete import DOOMED_SUFFIX
 
 _SUFFIX = ".arriving"
 _LOCK = ".lock"
@@ -110,6 +111,8 @@ def sweep(models_folder: Path) -> None:
             continue
         if not is_busy:
             shutil.rmtree(folder, ignore_errors=True)
+    for folder in models_folder.glob(f".*{DOOMED_SUFFIX}"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def link_together(files: Mapping[Path, Path]) -> bool:

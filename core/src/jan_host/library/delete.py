@@ -8,6 +8,9 @@ from pathlib import Path
 from jan_host.contract.errors import ConflictError, ModelBrokenError, ModelError
 from jan_host.library.entries import Entry
 
+DOOMED_SUFFIX = ".deleted"
+"""Behind the hidden name of a folder that is being removed."""
+
 
 def delete_entry(entry: Entry, others: Sequence[Entry], models_folder: Path) -> None:
     """Remove the model's own files.
@@ -71,7 +74,7 @@ def _remove_folder(folder: Path, models_folder: Path) -> None:
         folder.unlink()
         return
     # Renamed first: a scan in the meantime sees the whole model or none of it.
-    doomed = folder.with_name(f".{secrets.token_hex(8)}.deleted")
+    doomed = folder.with_name(f".{secrets.token_hex(8)}{DOOMED_SUFFIX}")
     folder.rename(doomed)
     shutil.rmtree(doomed)
     for parent in folder.parents:
