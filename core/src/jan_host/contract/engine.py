@@ -164,6 +164,10 @@ class Engine(ABC):
             model: The model.
             folder: Where its files are, or ``None`` when it is not downloaded yet.
             settings: An instance of `Settings`.
+
+        Returns:
+            The weights, caches and room to compute in, with the engine's own libraries where they are
+            large. The worker process itself is counted by the host.
         """
         size = sum(path.stat().st_size for path in model.files(folder) if path.is_file()) if folder else 0
         return Footprint(ram=size or int(model.metadata.get("size") or 0))

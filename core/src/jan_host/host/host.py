@@ -49,12 +49,12 @@ from jan_host.host.imports import Imports, public
 from jan_host.host.launches import Launches
 from jan_host.host.leaving import Leaving
 from jan_host.host.looks import Looks
-from jan_host.host.memory import device_memory, total_memory
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
 from jan_host.intake.discoveries import Found
 from jan_host.intake.drops import Drops
 from jan_host.intake.local import LocalImport, LocalImports, Progress, no_progress
+from jan_host.kit.machine import device_memory, total_memory
 from jan_host.library import Entry, Library
 from jan_host.library.engines import Engines
 from jan_host.plugins import Plugins, load_plugins

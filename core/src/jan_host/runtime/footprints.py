@@ -11,20 +11,26 @@ from jan_host.runtime.loading import decode_settings
 ESTIMATE_SECONDS = 30.0
 """An estimate reads headers of files; who takes longer is not waited for."""
 
+WORKER_BYTES = 32_000_000
+"""A worker before its engine loads anything: Python and this package (28 MB on Linux, Python 3.11)."""
+
 logger = logging.getLogger(__name__)
 
 
 async def footprint_of(launch: Launch) -> Footprint:
-    """The memory that a launch will take; nothing, where its engine can't tell.
+    """The memory that a launch will take: what its engine reckons, and the worker around it.
+
+    Where the engine can't tell, it is the worker alone.
 
     Raises:
         ModelLoadError: A setting can't be used.
     """
     settings = decode_settings(launch.engine, launch.settings)
+    worker = 0 if launch.engine.runs_in == "host" else WORKER_BYTES
     try:
         async with asyncio.timeout(ESTIMATE_SECONDS):
             estimate = await asyncio.to_thread(launch.engine.estimate, launch.model, launch.folder, settings)
-        return Footprint(ram=max(0, int(estimate.ram)), device=max(0, int(estimate.device)))
+        return Footprint(ram=worker + max(0, int(estimate.ram)), device=max(0, int(estimate.device)))
     except Exception as error:  # a plugin may raise or return anything; the start itself will tell
         logger.warning("The memory that %s needs is not known: %s", launch.model.id, describe_error(error))
-        return Footprint()
+        return Footprint(ram=worker)
