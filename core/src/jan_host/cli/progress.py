@@ -83,7 +83,8 @@ def render(info: DownloadInfo, width: int) -> "RenderableType":
         table.add_column(ratio=1, min_width=10)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
-    table.expand = with_bars
+    # Room for the "^C" of an interrupt: a line that it makes too long is drawn twice.
+    table.width = width - 2 if with_bars else None
 
     def row(name: str, received: int, total: int | None, words: str, style: str = "") -> None:
         bar = ProgressBar(total=total, completed=received) if with_bars else None

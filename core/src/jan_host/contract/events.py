@@ -11,7 +11,7 @@ class FileProgress(msgspec.Struct, kw_only=True):
     """How far one file of a download is. What comes out of one archive shares the archive's numbers."""
 
     filename: str
-    """As in the plan's assets: relative to the model's folder."""
+    """As in the plan's assets, or in their parts: relative to the model's folder."""
     status: str = "waiting"
     """``waiting``, ``running``, ``verifying`` (or being unpacked), ``done`` or ``failed``."""
     received: int = 0

@@ -1,6 +1,7 @@
 """All downloads of this process: begin, watch, cancel, resume."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -14,7 +15,7 @@ from jan_host.contract.importer import ImportPlan
 from jan_host.downloads.download import Download, Finish, Tools
 from jan_host.downloads.folder import DownloadFolder
 from jan_host.downloads.manners import Manners, make_manners
-from jan_host.downloads.parcels import id_of
+from jan_host.downloads.parcels import id_of, parcels_of
 from jan_host.downloads.records import Record, read_record
 
 _log = logging.getLogger(__name__)
@@ -206,6 +207,8 @@ class Downloads:
             folder = DownloadFolder(path)
             record = None if folder.is_busy() else read_record(path)
             if record is not None:
+                with contextlib.suppress(JanHostError):  # a plan that nobody can carry out: told when added
+                    record.files = folder.here(parcels_of(record.plan), record.files)
                 found[path.name] = record
         return found
 

@@ -12,13 +12,17 @@ What has a name without ``.part`` is complete, so that a download goes on after 
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from jan_host.contract.errors import ConflictError
+from jan_host.contract.events import FileProgress
 from jan_host.downloads.disk import used
 from jan_host.downloads.locking import is_locked, lock
 from jan_host.downloads.parcels import Parcel
+from jan_host.downloads.partial import bytes_of
 
 
 class DownloadFolder:
@@ -47,6 +51,25 @@ class DownloadFolder:
         # Of a file with gaps, only what it takes up is here.
         here = used(part) if part.is_file() else 0
         return unpacked + max(0, parcel.size - here)
+
+    def here(self, parcels: Sequence[Parcel], told: Sequence[FileProgress]) -> list[FileProgress]:
+        """How far each file is by what lies here, whatever ended the process that fetched it.
+
+        Args:
+            parcels: What is fetched.
+            told: What that process last said.
+        """
+        earlier = {file.filename: file for file in told}
+        found = []
+        for index, parcel in enumerate(parcels):
+            staged = self.is_staged(parcel)
+            whole = staged or self.whole(index).is_file()
+            count = (parcel.size or 0) if whole else bytes_of(self.part(index))
+            for name in parcel.names:
+                file = earlier.get(name) or FileProgress(filename=name, total=parcel.size)
+                status = "done" if staged else file.status
+                found.append(msgspec.structs.replace(file, received=count or file.received, status=status))
+        return found
 
     def is_staged(self, parcel: Parcel) -> bool:
         """Whether everything that the parcel brings is complete."""

@@ -130,6 +130,15 @@ class PartialFile:
         return _State()
 
 
+def bytes_of(path: Path) -> int:
+    """How many bytes of the partial file at `path` an earlier run noted as sure; 0 where it noted nothing."""
+    try:
+        state = msgspec.json.decode(path.with_name(path.name + ".json").read_bytes(), type=_State)
+    except (OSError, msgspec.DecodeError):
+        return 0
+    return sum(stop - start for start, stop in state.spans)
+
+
 def compare(found: str, promised: str | None, name: str) -> None:
     """Hold a file's hash against the one that was promised, if one was.
 
