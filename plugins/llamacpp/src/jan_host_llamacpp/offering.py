@@ -29,5 +29,6 @@ def offer(opened: Opened | OpenedEncoder, settings: Settings, default_limit: int
         opened,
         max_queue=settings.max_queue,
         system_prompt=settings.system_prompt,
+        reasoning=settings.reasoning_format == "auto",
         default_limit=default_limit,
     )

@@ -89,3 +89,7 @@ class Settings(msgspec.Struct, kw_only=True):
     Left out: the one in the model file."""
     system_prompt: str | None = None
     """A system message for conversations that have none."""
+    reasoning_format: Literal["auto", "none"] = "auto"
+    """``auto``: what the model thinks before it answers is ``reasoning_content``.
+
+    ``none``: it stays in the text."""

@@ -67,6 +67,10 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     Left out: the one in the model's files."""
     system_prompt: str | None = None
     """A system message for conversations that have none."""
+    reasoning_format: Literal["auto", "none"] = "auto"
+    """``auto``: what the model thinks before it answers is ``reasoning_content``.
+
+    ``none``: it stays in the text."""
 
 
 class PlacedSettings(OnnxSettings, kw_only=True):

@@ -49,6 +49,7 @@ async def load_genai(
         opened,
         max_queue=settings.max_queue,
         system_prompt=settings.system_prompt,
+        reasoning=settings.reasoning_format == "auto",
         default_limit=default_limit,
     )
 

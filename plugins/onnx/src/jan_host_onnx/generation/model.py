@@ -63,7 +63,7 @@ class DecoderModel(LoadedModel):
         max_queue: int,
         system_prompt: str | None,
         default_limit: int | None,
-        reasoning: bool = True,
+        reasoning: bool,
     ) -> None:
         self._opened = opened
         self._vocabulary = opened.vocabulary

@@ -12,8 +12,10 @@ from jan_host_onnx.documents import read_object
 from jan_host_onnx.layouts import Layout
 from jan_host_onnx.tokenizer import TextTokenizer
 
+_CALL: Final = "<|call|>"
 _ENDS_OF_TURNS: Final = frozenset(
     {
+        _CALL,
         "<|im_end|>",
         "<|eot_id|>",
         "<|eom_id|>",
@@ -62,9 +64,14 @@ def read_ends(layout: Layout, tokenizer: TextTokenizer) -> set[int]:
         model = read_object(layout.genai_config).get("model")
         ends.update(_ids(model.get("eos_token_id") if isinstance(model, dict) else None))
     config = {**read_object(layout.special_tokens_map), **read_object(layout.tokenizer_config)}
-    named = {token_text(config.get("eos_token")), *_ENDS_OF_TURNS}
+    named = {token_text(config.get("eos_token")), *_ends_of_turns(tokenizer)}
     ends.update(token for text, token in tokenizer.control.items() if text in named)
     return ends
+
+
+def _ends_of_turns(tokenizer: TextTokenizer) -> frozenset[str]:
+    """gpt-oss goes on behind ``<|end|>``, with its next message, until it calls a tool or returns."""
+    return _ENDS_OF_TURNS - {"<|end|>"} if _CALL in tokenizer.control else _ENDS_OF_TURNS
 
 
 def token_text(value: object) -> str:
