@@ -24,6 +24,8 @@ _EVEN_PART = 4
 """A quarter of the tokens for prompts is divided evenly among them."""
 _FEWEST = 32
 """Prompt tokens of a step at least: with fewer, the weights are read too often."""
+_MOST_FORCED = 64
+"""Tokens that had to follow a chosen one; more are read as a prompt is."""
 _MOST_TOLD = 64
 """Tokens of a step at most where the scores behind each are wanted: each takes a row of the vocabulary."""
 
@@ -103,7 +105,7 @@ class Stepper:
             return []
         self.working_for = tuple({part.sequence.job for part in parts})
         started = time.perf_counter()
-        generating = all(part.sequence.is_generating for part in parts)
+        generating = all(_goes_on(part.sequence) for part in parts)
         events = self._compute(parts)
         if not generating:
             self._learn(time.perf_counter() - started, sum(part.size for part in parts))
@@ -111,18 +113,20 @@ class Stepper:
         return events
 
     def _plan(self) -> list[Part]:
-        """One token of every generating sequence, then prompts under a budget; in order of slots."""
+        """What every generating sequence goes on with, then prompts under a budget; in order of slots."""
         parts, reading = [], []
+        most_each = max(1, self._batch.capacity // max(1, len(self._slots.busy)))
         for slot in self._slots.busy:
             sequence = slot.sequence
             if sequence is None:
                 continue
-            if sequence.is_generating:
-                parts.append(Part(slot, sequence, 1))
+            if _goes_on(sequence):
+                parts.append(Part(slot, sequence, min(sequence.pending, most_each)))
             elif self._slots.may_compute(slot):
                 most = _MOST_TOLD if sequence.tells_prompt else sequence.pending
                 reading.append(Part(slot, sequence, min(sequence.pending, most)))
-        budget = min(self._batch.capacity - len(parts), self._prompt_budget(len(parts), len(reading)))
+        room = self._batch.capacity - sum(part.size for part in parts)
+        budget = min(room, self._prompt_budget(len(parts), len(reading)))
         for part, size in zip(reading, prompt_shares(budget, [p.size for p in reading]), strict=True):
             part.size = size
         parts += [part for part in reading if part.size]
@@ -224,6 +228,11 @@ class Stepper:
             return reporter.prepare(self._context.logits(first + row))(token)
 
         part.sequence.tell(tells, part.size)
+
+
+def _goes_on(sequence: Sequence[Sampler]) -> bool:
+    """Whether it generates: the last chosen token is to be computed, and those that had to follow it."""
+    return sequence.generated > 0 and sequence.pending <= _MOST_FORCED
 
 
 def prompt_shares(budget: int, wanted: Items[int]) -> list[int]:

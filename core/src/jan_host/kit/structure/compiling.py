@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any, Final
 
+import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from jan_host.contract.errors import InvalidRequestError
@@ -17,6 +18,7 @@ _SEEKING_SECONDS: Final = 1.0
 """How long to look for the part of a schema that is to blame."""
 _LIMITS: Final = {"step_lexer_fuel": 50_000, "step_max_items": 20_000, "max_lexer_states": 50_000}
 """A quarter of llguidance's own: about 10 ms for the tokens that may come next, and 100 MB."""
+_STEPS: Final = 4
 _NOTHING_MATCHES: Final = "NoExtension"
 _ONE_LINE: Final = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 """As Python's ``json.dumps`` writes: models saw much of it, and what holds the values together is forced."""
@@ -60,8 +62,9 @@ class Compiler:
         )
         matcher = LLMatcher(self._tokenizer, source, log_level=0, limits=limits)
         matcher.compute_bitmask()  # so that each copy finds the work of its first token done
-        if matcher.is_error():
-            raise _refusal(form, matcher.get_error())
+        complaint = matcher.get_error() or _begun(matcher.deep_copy(), self._table.size)
+        if complaint:
+            raise _refusal(form, complaint)
         return matcher
 
     def close(self) -> None:
@@ -79,6 +82,18 @@ class Compiler:
             return self._trial.problem(_source(form, schema), _LIMITS, left) if left > 0 else None
 
         return blamed_part(json.loads(form.text), complaint, complaint_about)
+
+
+def _begun(matcher: LLMatcher, size: int) -> str:
+    """What goes wrong at the first tokens of a text; with a model's own, they reach further than bytes."""
+    for step in range(_STEPS):
+        bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little")
+        allowed = np.flatnonzero(bits[:size])
+        if matcher.is_stopped() or not len(allowed):
+            break
+        matcher.consume_token(int(allowed[step * 7919 % len(allowed)]))
+        matcher.compute_ff_tokens()
+    return matcher.get_error()
 
 
 def _source(form: Form, text: str) -> str:

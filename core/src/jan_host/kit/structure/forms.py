@@ -11,8 +11,6 @@ from jan_host.contract.options import GenerationOptions
 from jan_host.kit.structure.gbnf import is_gbnf, lark_of
 from jan_host.kit.structure.schemas import checked_schema
 
-Schema = dict[str, Any] | bool
-
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """What a text must match, in a language that llguidance compiles; equal forms match the same."""
@@ -28,10 +26,12 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     spaced: bool = False
     """For a JSON schema: whether the model may choose line breaks and indentation."""
 
-    ANY_OBJECT: ClassVar[Schema] = {"type": "object"}
+    ANY_OBJECT: ClassVar[dict[str, Any]] = {"type": "object"}
 
     @classmethod
-    def of_schema(cls, schema: Schema, *, param: str, exact: bool = True, spaced: bool = False) -> "Form":
+    def of_schema(
+        cls, schema: dict[str, Any], *, param: str, exact: bool = True, spaced: bool = False
+    ) -> "Form":
         """JSON that matches a schema.
 
         Raises:

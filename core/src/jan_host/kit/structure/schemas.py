@@ -17,7 +17,7 @@ _ANNOTATIONS: Final = ("$schema", "x-guidance")
 """At the root, of no meaning for the text; the second one would change how the compiler works."""
 
 
-def checked_schema(schema: dict[str, Any] | bool, param: str) -> dict[str, Any] | bool:
+def checked_schema(schema: dict[str, Any], param: str) -> dict[str, Any]:
     """The schema as it goes to the compiler.
 
     Raises:
@@ -33,8 +33,6 @@ def checked_schema(schema: dict[str, Any] | bool, param: str) -> dict[str, Any] 
             f"The schema is nested more than {_DEEPEST} levels deep. Make it flatter, with $defs and $ref.",
             param=param,
         )
-    if isinstance(schema, bool):
-        return schema
     return {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
 
 

@@ -54,6 +54,7 @@ def _problem(tokenizer: LLTokenizer, grammar: str, limits: dict[str, Any]) -> st
         allowed = [at * 8 + bit for at, byte in enumerate(mask) for bit in range(8) if byte >> bit & 1]
         if not matcher.consume_token(allowed[step * 7919 % len(allowed)]) or matcher.is_stopped():
             break
+        matcher.compute_ff_tokens()
         mask = matcher.compute_bitmask()
     return matcher.get_error() if matcher.stop_reason() in _TOO_COMPLEX else None
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from jan_host.contract.errors import EngineError
+from jan_host.contract.errors import EngineError, UnavailableError
 
 _PROGRAM: Final = Path(__file__).with_name("trial.py")
 _START_SECONDS: Final = 30.0
@@ -40,6 +40,7 @@ class Trial:
 
         Raises:
             EngineError: The process can't be started.
+            UnavailableError: It was closed meanwhile.
         """
         with self._lock:
             for _ in range(2):  # it may have ended for want of work the moment before
@@ -50,6 +51,7 @@ class Trial:
                     return problem
                 if self._end() != 0:
                     break
+            self._check_open()
             return TOO_LONG if late else TOO_MUCH
 
     def close(self) -> None:
@@ -62,8 +64,7 @@ class Trial:
             self._end()
 
     def _running(self) -> "subprocess.Popen[bytes]":
-        if self._closed:
-            raise EngineError("The model was unloaded. Send the request again.")
+        self._check_open()
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(_PROGRAM)],
@@ -73,11 +74,16 @@ class Trial:
             )
             if _ask(self._process, self._hello, _START_SECONDS)[0] is None:
                 code = self._end()
+                self._check_open()
                 raise EngineError(
                     f"The process that tries grammars did not start (exit code {code})."
                     " Send the request again."
                 )
         return self._process
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnavailableError("The model was unloaded. Send the request again.")
 
     def _end(self) -> int | None:
         process, self._process = self._process, None
