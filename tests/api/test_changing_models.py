@@ -63,6 +63,12 @@ def test_a_masked_secret_that_comes_back_is_kept(start_server: StartServer, poem
         change(client, {"settings": shown})
         nested = client.patch("/v1/models/poem", json={"settings": {"upstreams": [{"api_key": "***"}]}})
         assert (nested.status_code, nested.json()["error"]["param"]) == (422, "settings.upstreams")
+        address = {"home": "https://user:hidden@far.example"}
+        change(client, {"metadata": address})
+        change(client, {"metadata": {"home": "https://***@far.example"}})
+        elsewhere = client.patch("/v1/models/poem", json={"metadata": {"home": "https://***@else.example"}})
+        assert (elsewhere.status_code, elsewhere.json()["error"]["param"]) == (422, "metadata.home")
+    assert "user:hidden@far.example" in (poem / "model.json").read_text()
     assert json.loads((poem / "model.json").read_text())["settings"]["api_key"] == "hidden"
 
 

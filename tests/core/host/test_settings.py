@@ -58,6 +58,23 @@ def test_secrets_are_masked_at_any_depth() -> None:
     }
 
 
+@pytest.mark.parametrize("engine", [Remote(), None])
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://user:s3cret@far.example:80/v1", "http://***@far.example:80/v1"),
+        ("https://s3cret@far.example", "https://***@far.example"),
+        ("https://far.example/v1?a=b&api-key=s3cret&c=d", "https://far.example/v1?a=b&api-key=***&c=d"),
+        ("https://far.example/@user/v1?monkey", "https://far.example/@user/v1?monkey"),
+        ("user@far.example", "user@far.example"),
+    ],
+)
+def test_addresses_are_shown_without_what_opens_them(engine: Engine | None, address: str, shown: str) -> None:
+    settings = {"base_url": address, "parts": [{"region": address}], "more": {"places": [address]}}
+    places = {"base_url": shown, "parts": [{"region": shown}], "more": {"places": [shown]}}
+    assert masked(settings, engine) == places
+
+
 def test_what_is_no_secret_is_shown() -> None:
     given = {"api_key": "env:NAME", "ctx_len": 5, "max_tokens": 9, "headers": {"X": "file:/run/key"}}
     assert masked(given, Remote()) == given

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from jan_host.contract.errors import ModelBrokenError, ValidationError
 from jan_host.contract.model import HOST_SETTINGS, Model
 from jan_host.host.keeping import keep_alive_of
-from jan_host.host.settings import MASK
+from jan_host.host.settings import MASK, masked
 from jan_host.library import Entry, Library
 
 
@@ -69,12 +69,13 @@ def _changed(model: Model, patch: ModelPatch) -> Model:
 
 def _merged(table: str, before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     after = dict(before)
+    shown = masked(before, None)
     for name, value in patch.items():
         if value is None:
             after.pop(name, None)
-        elif value == MASK and name in before:
+        elif name in before and value in (MASK, shown[name]):
             continue  # a secret as it was shown, sent back: it stays what it is
-        elif MASK in _texts(value):
+        elif any(text == MASK or f"://{MASK}@" in text for text in _texts(value)):
             raise ValidationError(
                 f"{table}.{name} holds {MASK!r}, which stands for a secret. Write env:NAME in its place.",
                 param=f"{table}.{name}",

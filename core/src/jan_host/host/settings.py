@@ -20,6 +20,13 @@ _REFERENCE = re.compile(r"(env|file):")
 _TELLING_NAME = re.compile(r"(api|access|secret)[_-]?key|secret|password|authorization|(^|[_-])token$", re.I)
 """Names of settings that hold secrets, for those that no engine declares."""
 
+_IN_URL = re.compile(
+    r"(?P<before>\b[a-z][a-z0-9+.-]*://)[^/?#\s]*(?=@)"
+    r"|(?P<name>[?&][^=&#\s]*(?:key|token|secret|password|sig)[^=&#\s]*=)[^&#\s]+",
+    re.I,
+)
+"""The user and password in an address, and what its query tells under a telling name."""
+
 
 def merged(engine: Engine, *layers: Mapping[str, Any]) -> dict[str, Any]:
     """The layers in one, weakest first, under the names by which the engine knows its settings."""
@@ -66,7 +73,7 @@ def masked(settings: Mapping[str, Any], engine: Engine | None) -> dict[str, Any]
         if name in declared:
             shown[key] = _shown(value, declared[name])
         else:
-            shown[key] = _mask(value) if _TELLING_NAME.search(key) else value
+            shown[key] = _mask(value) if _TELLING_NAME.search(key) else _addresses_masked(value)
     return shown
 
 
@@ -88,6 +95,17 @@ def _shown(value: Any, wanted: inspect.Type) -> Any:
             key: _shown(item, fields[name]) if (name := setting_name(key, fields)) in fields else _mask(item)
             for key, item in value.items()
         }
+    return _addresses_masked(value)
+
+
+def _addresses_masked(value: Any) -> Any:
+    """The value, whose addresses are shown without what opens them."""
+    if isinstance(value, str):
+        return _IN_URL.sub(lambda found: (found["before"] or found["name"]) + MASK, value)
+    if isinstance(value, list):
+        return [_addresses_masked(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _addresses_masked(item) for key, item in value.items()}
     return value
 
 
