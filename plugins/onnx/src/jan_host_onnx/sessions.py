@@ -51,7 +51,10 @@ def session_options(settings: OnnxSettings) -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = _LEVELS[settings.graph_optimization]
-    # Threads that spin while they wait take the cores from other models of this machine.
+    # Threads that spin while they wait take the cores from other models of this machine. Measured on two
+    # cores, in turn, medians (without spinning / with / spinning inside a run alone, force_spinning_stop):
+    # on a quiet machine a decoder's step 28-30 / 23-26 / - ms; with one core busy 89 / 143 / 139 ms, and
+    # MiniLM in 8 bits over 64 tokens 32 / 217 / 181 ms.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 

@@ -1,15 +1,12 @@
 """What one request gets back from a decoder graph: text, ends, log probabilities, usage."""
 
 import math
-from typing import Any
 
 import pytest
 from jan_host import (
     CAPABILITIES,
     ContextLengthExceededError,
     InvalidRequestError,
-    JsonObjectFormat,
-    UnsupportedError,
     capabilities_of,
 )
 from jan_host_onnx.generation.model import DecoderModel
@@ -119,14 +116,6 @@ async def test_a_stop_string_ends_the_text_before_it(model: DecoderModel, stop: 
 async def test_more_than_the_context_is_refused_with_both_numbers(model: DecoderModel) -> None:
     with pytest.raises(ContextLengthExceededError, match=r"512 tokens.* 530 tokens"):
         await collect(model.complete(completion([20] * 500, max_tokens=30)))
-
-
-@pytest.mark.parametrize(
-    "options", [{"response_format": JsonObjectFormat()}, {"grammar": 'root ::= "a"'}, {"regex": "a"}]
-)
-async def test_what_is_not_there_yet_is_refused(model: DecoderModel, options: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedError, match="ONNX Runtime engine"):
-        await collect(model.chat(chat(**options)))
 
 
 @pytest.mark.parametrize("bad", [49152, 2**31 - 1])

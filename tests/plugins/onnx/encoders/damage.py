@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 LONG = 6
-"""Tokens behind which the graph of `never_end` runs for ever."""
+"""Tokens beyond which the graph of `never_end` runs for ever."""
 
 
 def edit(path: Path, change: Callable[[onnx.ModelProto], None]) -> None:
@@ -32,7 +32,7 @@ def place_weights(location: str) -> Callable[[onnx.ModelProto], None]:
     return change
 
 
-def never_end(model: onnx.ModelProto) -> None:
+def never_end(model: onnx.ModelProto, longer_than: int = LONG) -> None:
     """A loop behind the graph that ends at once for short texts, and never for long ones."""
     graph = model.graph
     number = helper.make_tensor_value_info
@@ -51,11 +51,11 @@ def never_end(model: onnx.ModelProto) -> None:
         [numpy_helper.from_array(np.array(0, np.float32), "step")],
     )
     output = graph.output[0].name
-    graph.node[-1].output[0] = "before_loop"
+    _rename(graph, output, "before_loop")
     graph.initializer.extend(
         [
             numpy_helper.from_array(np.array(0, np.float32), "nothing"),
-            numpy_helper.from_array(np.array(LONG, np.int64), "long"),
+            numpy_helper.from_array(np.array(longer_than, np.int64), "long"),
         ]
     )
     graph.node.extend(
@@ -67,6 +67,11 @@ def never_end(model: onnx.ModelProto) -> None:
             helper.make_node("Add", ["before_loop", "looped"], [output]),
         ]
     )
+
+
+def _rename(graph: onnx.GraphProto, name: str, other: str) -> None:
+    for node in graph.node:
+        node.output[:] = [other if each == name else each for each in node.output]
 
 
 def take_everything(model: onnx.ModelProto) -> None:

@@ -129,8 +129,10 @@ class Scheduler:
     # From here on: the compute thread.
 
     def _run(self) -> None:
-        while not self._closing:
+        while True:
             self._obey()
+            if self._closing:
+                break
             self._drop_cancelled()
             self._admit()
             try:

@@ -1,12 +1,13 @@
 """One step of a decoder graph for all sequences: the next token of each, and a piece of one prompt."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jan_host import JanHostError
+from jan_host import Delta, EngineError, JanHostError
 from jan_host.kit.batching import InterruptedRunError
 from jan_host.kit.generation import Event, Job, Sequence
 
@@ -17,6 +18,8 @@ from jan_host_onnx.generation.runner import Runner, Scores
 from jan_host_onnx.generation.sampling import Sampler
 from jan_host_onnx.generation.shelf import Kept, Shelf
 from jan_host_onnx.generation.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
 
 _WORTH_KEEPING: Final = 16
 """Tokens below which a prompt is computed sooner than a cache is copied."""
@@ -116,6 +119,8 @@ class DecoderStepper:
     def _guarded(self, seats: list[Seat], work: Callable[[list[Seat]], list[Event]]) -> Iterator[Event]:
         """Run `work`; what fails together is tried one by one, so that nobody fails for others."""
         self.working_for = tuple({seat.sequence.job for seat in seats})
+        if all(job.cancelled for job in self.working_for):
+            return  # it was cancelled before anybody could see that this run is for it
         try:
             yield from work(seats)
         except InterruptedRunError:
@@ -192,18 +197,23 @@ class DecoderStepper:
                 continue
             if sequence.generated == 0:
                 sequence.begin()
-            try:
-                chosen = sequence.sampler.choose(row, sequence.generated)
-                delta = sequence.take(chosen.token, self._vocabulary, chosen.logprob)
-            except JanHostError as error:
-                events.append((sequence.job, error))
-                self._leave(seat, keep=False)
-                continue
-            if delta is not None:
-                events.append((sequence.job, delta))
-                if delta.finish_reason is not None:
-                    self._leave(seat, keep=True)
+            found = self._taken(sequence, row)
+            if found is not None:
+                events.append((sequence.job, found))
+                if isinstance(found, JanHostError) or found.finish_reason is not None:
+                    self._leave(seat, keep=isinstance(found, Delta))
         return events
+
+    def _taken(self, sequence: Sequence[Sampler], scores: Scores) -> Delta | JanHostError | None:
+        """What the next token makes known; whatever goes wrong in choosing it costs this sequence alone."""
+        try:
+            chosen = sequence.sampler.choose(scores, sequence.generated)
+            return sequence.take(chosen.token, self._vocabulary, chosen.logprob)
+        except JanHostError as error:
+            return error
+        except Exception:
+            logger.exception("no token could be chosen")
+            return EngineError("No token could be chosen. Send the request with fewer options of sampling.")
 
     def _leave(self, seat: Seat, *, keep: bool) -> None:
         self._seats.remove(seat)

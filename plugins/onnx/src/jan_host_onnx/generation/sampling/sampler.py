@@ -72,18 +72,19 @@ class Sampler:
 
         Raises:
             EngineError: The scores are no numbers.
+            InvalidRequestError: No token is left to choose from.
         """
+        _check_finite(scores)
         report = self._reporter.prepare(scores) if self._reporter is not None else None
         for adjust in self._adjust:
             adjust(scores, generated)
+        if self._adjust and np.isneginf(scores.max()):
+            raise InvalidRequestError(
+                "logit_bias and ignore_eos forbid every token. Forbid fewer.", param="logit_bias"
+            )
         if self.constraint is not None:
             _hold(scores, self.constraint.allowed())
         token = self._draw(self.candidates(scores)) if not self._greedy else self._best(scores)
-        if np.isnan(scores[token]):
-            raise EngineError(
-                "The model's scores are not numbers: its graph overflows. Try a variant in another"
-                " number format."
-            )
         self._remember(token)
         return Chosen(token, report(token) if report is not None else None)
 
@@ -145,6 +146,18 @@ def build_sampler(
     reporter = None if top_logprobs is None else Reporter(vocabulary, top_logprobs)
     adjust = adjustments(options, vocabulary.end_ids, vocabulary.size)
     return Sampler(SamplingOptions(options, choice, context_length), adjust, vocabulary, reporter, constraint)
+
+
+def _check_finite(scores: Scores) -> None:
+    """Refuse scores that tell nothing; single tokens may well be impossible.
+
+    Raises:
+        EngineError: One is no number, or endless, or all are impossible.
+    """
+    if not np.isfinite(scores.max()):
+        raise EngineError(
+            "The model's scores are not numbers: its graph overflows. Try a variant in another number format."
+        )
 
 
 def _hold(scores: Scores, allowed: npt.NDArray[np.intp]) -> None:
