@@ -161,7 +161,10 @@ class Supervisor:
 
     def _want(self, launch: Launch) -> None:
         self._wanted = launch
-        self.residence.is_pinned = launch.keep_alive is not None and launch.keep_alive < 0
+        pinned = launch.keep_alive is not None and launch.keep_alive < 0
+        if pinned != self.residence.is_pinned:
+            self.residence.is_pinned = pinned
+            self._admission.changed()
 
     def _is_outdated(self) -> bool:
         """Whether the model runs with other settings than are wanted now."""
