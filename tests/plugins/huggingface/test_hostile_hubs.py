@@ -61,7 +61,15 @@ async def test_names_that_lead_elsewhere(hub: Hub, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 300 + ".gguf", "/".join(["d" * 90] * 12) + "/w.gguf", "ab:c.gguf", "a./w.gguf"]
+    "name",
+    [
+        "x" * 300 + ".gguf",
+        "/".join(["d" * 90] * 12) + "/w.gguf",
+        "ab:c.gguf",
+        "a./w.gguf",
+        "aux/w.gguf",
+        "Con.Q4_0.gguf",
+    ],
 )
 async def test_names_that_no_disk_takes(hub: Hub, name: str) -> None:
     tell(hub, siblings=[{**GOOD, "rfilename": name}])

@@ -20,7 +20,6 @@ from jan_host.downloads.parcels import Parcel
 from jan_host.downloads.partial import PartialFile, compare
 from jan_host.downloads.progress import Progress
 from jan_host.downloads.receiving import BLOCK_BYTES
-from jan_host.downloads.saving import sync_folder
 from jan_host.downloads.transport import Source
 
 
@@ -50,7 +49,6 @@ class Bringer:
                 target = self.folder.staging.joinpath(parcel.assets[0].filename)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(source, target)
-                await asyncio.to_thread(sync_folder, target.parent)
         self.progress.done(index, parcel.size)
 
     async def _verified(self, index: int, parcel: Parcel) -> Path:

@@ -11,9 +11,8 @@ STEP_BYTES = 1 << 20
 class FrontDigest:
     """Hashes the part of a file that is here from the beginning on without a gap.
 
-    What is written just where the hash stands is hashed from memory; what was written ahead of
-    it by other connections is read back once the gap is closed, most likely from the system's
-    cache. Methods are called in threads.
+    It reads back what was written, from the system's cache as long as it follows closely, and so
+    takes its time beside the connections' and not from it. Methods are called in threads.
 
     Args:
         path: The file.
@@ -28,21 +27,6 @@ class FrontDigest:
         self._hash = new()
         self._hashed = 0
         self._lock = threading.Lock()
-
-    def feed(self, offset: int, data: memoryview) -> None:
-        """Bytes were written at `offset`, and `front` does not count them yet.
-
-        When another thread is at it, this does nothing: the next call makes up for it.
-        """
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
-            self._read(min(self._front(), self._hashed + 2 * len(data)))
-            if self._hashed == offset:
-                self._hash.update(data)
-                self._hashed += len(data)
-        finally:
-            self._lock.release()
 
     def catch_up(self) -> bool:
         """Hash the next stretch of what lies on disk; ``False`` when all of it is hashed."""

@@ -22,6 +22,8 @@ SEGMENT_SECONDS = 3.0
 """A segment is as long as a connection needs so many seconds for, so that asking costs little;"""
 LONGEST_SEGMENT = 8
 """and so many times the shortest at most: the hash follows the front, and must not fall far behind."""
+HASH_SECONDS = 0.02
+"""So far the hash stays behind what has come, which is then still in the system's cache."""
 FAST_BYTES_PER_SECOND = 150_000_000
 """A connection that is faster than this is not what holds a transfer up."""
 
@@ -77,7 +79,7 @@ class Fetch:
                     group.create_task(self._absorb()),
                 ]
                 await self._fetch_all()
-                for task in [*beside[:2], *self._helpers]:
+                for task in [*beside, *self._helpers]:
                     task.cancel()
         except ExceptionGroup as failures:
             if isinstance(failures.exceptions[0], answers.WrongSizeError):
@@ -230,9 +232,10 @@ class Fetch:
                     self._check_space(self._ledger.size - self._ledger.received)
 
     async def _absorb(self) -> None:
-        """Hash what an earlier run left, while the rest is fetched."""
-        while await self._in_thread(self._partial.absorb):
-            pass
+        """Hash what is here, while the rest is fetched."""
+        while True:
+            if not await self._in_thread(self._partial.absorb):
+                await asyncio.sleep(HASH_SECONDS)
 
     def _hash_is_known(self) -> bool:
         return self._parcel.sha256 is not None or self._parcel.git_sha1 is not None

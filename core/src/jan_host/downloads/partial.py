@@ -57,12 +57,10 @@ class PartialFile:
         return file
 
     def append(self, file: IO[bytes], segment: Segment, data: memoryview) -> None:
-        """Write and hash what has come for a segment; `file` stands at its position."""
+        """Write what has come for a segment; `file` stands at its position."""
         written = 0
         while written < len(data):  # a file without buffer may take less than it was given
             written += file.write(data[written:])
-        if self._digest is not None:
-            self._digest.feed(segment.position, data)
         self.ledger.advance(segment, len(data))
 
     def absorb(self) -> bool:

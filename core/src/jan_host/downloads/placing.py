@@ -40,6 +40,8 @@ def place(near: Path, target: Path) -> None:
     Only renames: nothing is half written at any moment.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for folder in [near, *(path for path in near.rglob("*") if path.is_dir())]:
+        sync_folder(folder)  # the files are on disk; now their names are too
     with contextlib.suppress(OSError):  # not empty, or Windows, where it must not exist: file by file
         os.replace(near, target)
         sync_folder(target.parent)

@@ -16,6 +16,8 @@ MOST_NAME_BYTES = 200
 MOST_PATH_CHARACTERS = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNPORTABLE = re.compile(r'[:*?"<>|]|[. ](?:/|$)')
+# Devices of Windows, in any folder and with any suffix.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +97,15 @@ def check_names(files: Iterable[File], repo: str) -> None:
     """See that files can lie on any disk.
 
     Raises:
-        ImportFailedError: A name is too long, has characters that some system can't write, or two names
-            differ in capitals alone.
+        ImportFailedError: A name is too long, means a device or has characters that some system can't
+            write, or two names differ in capitals alone.
     """
     seen: dict[str, str] = {}
     for file in files:
         path = file.path
-        if any(len(part.encode()) > MOST_NAME_BYTES for part in path.split("/")) or _UNPORTABLE.search(path):
+        parts = path.split("/")
+        too_long = any(len(part.encode()) > MOST_NAME_BYTES for part in parts)
+        if too_long or _UNPORTABLE.search(path) or any(map(_RESERVED.fullmatch, parts)):
             raise ImportFailedError(
                 f"{repo} has a file that can't be written on every disk: {path[:200]!r}. Ask its author for"
                 " another name."
