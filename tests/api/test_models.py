@@ -23,7 +23,10 @@ def ids(client: httpx.Client, query: str = "") -> set[str]:
 def test_list_and_filter(start_server: StartServer) -> None:
     with start_server() as server, server.client() as client:
         assert ids(client) == ids(client, "?filter=all") == {MODEL, "two", "bad"}
-        assert ids(client, "?filter=running") == ids(client, "?filter=downloading") == set()
+        assert all(
+            ids(client, f"?filter={name}") == set()
+            for name in ("running", "downloading", "available", "remote")
+        )
         assert client.put("/v1/models/two/start").json()["status"] == "running"
         assert ids(client, "?filter=running") == {"two"}
         assert ids(client, "?filter=downloaded") == {MODEL, "two", "bad"}

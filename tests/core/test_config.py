@@ -190,3 +190,38 @@ def test_missing_secrets_are_clear(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xff")
     with pytest.raises(ConfigError, match="UTF-8"):
         resolve_secret(f"file:{tmp_path / 'binary'}", {})
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        ("5", 5),
+        ('"5"', 5),
+        ('"8GB"', 8 * 10**9),
+        ('"8 gb"', 8 * 10**9),
+        ('"1.5GiB"', 3 * 2**29),
+        ('"512M"', 512 * 10**6),
+        ('"1ki"', 1024),
+    ],
+)
+def test_amounts_of_memory_in_words(tmp_path: Path, written: str, count: int) -> None:
+    write(tmp_path, f"[runtime]\nmemory_bytes = {written}\n")
+    assert load_config(tmp_path, {}).runtime.memory_bytes == count
+    text = written.strip('"')
+    assert (
+        load_config(tmp_path, {"JAN_HOST_RUNTIME_DEVICE_MEMORY_BYTES": text}).runtime.device_memory_bytes
+        == count
+    )
+
+
+@pytest.mark.parametrize("written", ["8 parsecs", "-1GB", "GB", "8GBB", "1e9", "8iB", "99999999TB", "nan"])
+def test_what_is_no_amount_of_memory(tmp_path: Path, written: str) -> None:
+    write(tmp_path, f'[runtime]\nmemory_bytes = "{written}"\n')
+    with pytest.raises(ConfigError, match=r"runtime\.memory_bytes"):
+        load_config(tmp_path, {})
+
+
+@pytest.mark.parametrize("written", ["1800", "0.5", "0", "-1"])
+def test_how_long_models_stay(tmp_path: Path, written: str) -> None:
+    write(tmp_path, f"[runtime]\nkeep_alive_seconds = {written}\n")
+    assert load_config(tmp_path, {}).runtime.keep_alive_seconds == float(written)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 from jan_host import (
@@ -151,9 +152,9 @@ async def test_a_worker_that_is_killed_at_a_bad_moment(
         waiting = asyncio.create_task(ask(small, sized("b", 6), "count 1"))
         if moment != "starting":
             await until(events, "a", ModelStatus.STOPPING)
-        (worker,) = own_workers() or [None]
-        if worker is not None:
-            os.kill(worker.pid, signal.SIGKILL)
+        for worker in own_workers():  # of a model that stops, it may just have ended
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
         assert await waiting == "0 "
         if moment != "stopping":
             with pytest.raises(JanHostError) as caught:

@@ -19,7 +19,7 @@ from jan_host.contract.model import ModelInfo, ModelStatus
 from jan_host.host import JanHost, LocalImport, ModelPatch
 
 AnyRequest = Request[Any, Any, Any]
-ModelFilter = Literal["all", "running", "downloaded", "downloading"]
+ModelFilter = Literal["all", "running", "downloaded", "downloading", "available", "remote"]
 
 ON_DISK = frozenset(
     {
@@ -35,6 +35,8 @@ STATUSES: Mapping[str, frozenset[ModelStatus]] = {
     "running": frozenset({ModelStatus.RUNNING}),
     "downloaded": ON_DISK,
     "downloading": frozenset({ModelStatus.DOWNLOADING}),
+    "available": frozenset({ModelStatus.AVAILABLE}),
+    "remote": frozenset({ModelStatus.REMOTE}),
 }
 """Which models each filter lets through."""
 
@@ -68,7 +70,7 @@ def _reading(host: JanHost) -> list[HTTPRouteHandler]:
 
     @get("/models", **operation("list_models", "List models", "Models", answer=ModelList))
     async def list_models(filter: FromQuery[ModelFilter] = "all") -> Answer:  # noqa: A002  # the query parameter's name
-        """Lists all models, or those that run, are downloaded, or are being downloaded."""
+        """Lists all models, or those that run, are downloaded, on their way, to be had, or remote."""
         await host.glance()
         return listing.answer(host.models(), STATUSES[filter])
 

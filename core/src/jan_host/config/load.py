@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from jan_host.config.sections import SECTIONS, Config
+from jan_host.config.sections import SECTIONS, Bytes, Config
 from jan_host.contract.errors import ConfigError
+from jan_host.contract.quantities import bytes_from_words
 
 PREFIX = "JAN_HOST_"
 ROOT_VARIABLE = "JAN_HOST_ROOT"
@@ -101,11 +102,20 @@ def _check(section: str, key: str, value: Any, where: str, *, strict: bool = Tru
         raise ConfigError(_unknown(where, f"{section}.{key}", [f"{section}.{name}" for name in fields]))
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{where}: {section}.{key} is {value}. Give a finite number.")
+    if isinstance(value, str) and fields[key] == Bytes:
+        value = _bytes(value, f"{where}: {section}.{key}")
     try:
         return msgspec.convert(value, fields[key], strict=strict)
     except msgspec.ValidationError as error:
         # The value itself is not shown: a key may stand in it.
         raise ConfigError(f"{where}: {section}.{key} has a value that can't be used: {error}.") from None
+
+
+def _bytes(text: str, where: str) -> int:
+    count = bytes_from_words(text)
+    if count is None:
+        raise ConfigError(f"{where} is no amount of memory. Write bytes, or an amount such as '8GB'.")
+    return count
 
 
 def _field_types(section: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1, le=2**40)]
-Bytes = Annotated[int, Meta(ge=0, le=2**60)]
+Bytes = Annotated[int, Meta(ge=0, le=2**60, extra={"unit": "bytes"})]
+"""May be written as ``"8GB"`` or ``"1.5GiB"`` too."""
 Seconds = Annotated[float, Meta(gt=0, le=1e7)]
 Pause = Annotated[float, Meta(ge=0, le=1e7)]
 Words = list[str]
@@ -71,10 +72,10 @@ class RuntimeConfig(msgspec.Struct, kw_only=True, frozen=True):
     memory_bytes: Bytes = 0
     """What all models together may take; 0: 80 % of the machine's memory, or of its container's."""
     device_memory_bytes: Bytes = 0
-    """What all models together may take of the accelerators; 0: what they have, where the system tells."""
-    keep_alive_seconds: Seconds | Literal[-1] = 1800.0
-    """How long a model that a request has started stays when idle; -1: until its memory is needed. One
-    that was started by hand stays in any case; a model's own ``keep_alive`` goes over this."""
+    """What all models together may take of the accelerators; 0: 80 % of theirs, where the system tells."""
+    keep_alive_seconds: Annotated[float, Meta(ge=-1, le=1e7)] = 1800.0
+    """How long a model that a request has started stays when idle; below 0: until its memory is needed.
+    One that was started by hand stays in any case; a model's own ``keep_alive`` goes over this."""
     start_at_boot: Words = []
     """Ids of models that are started with the host."""
 
