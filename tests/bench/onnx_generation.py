@@ -1,13 +1,15 @@
 """Tokens a second of the ONNX decoder engine, next to the loop that a user would write over the same graph.
 
-    python -m tests.bench.onnx_generation [--variant plain|gqa|gqa-q4] [--tokens N] [--rounds N]
+    python -m tests.bench.onnx_generation [--variant plain|gqa|gqa-q4] [--streams 1,4] [--tokens N]
 
 The loops are plain onnxruntime in this process, with as many threads as the engine's: one feeds the KV cache
-through NumPy arrays, the other binds it. They serve one prompt after the other. Their threads spin while they
-wait, as onnxruntime's do by default, so that other work on the machine costs them far more than the engine.
-The engine also computes the beginning that all prompts share (the system message) only once.
-All contenders take turns within each round; figures are medians over rounds, and ratios are of the same
-round.
+through NumPy arrays, the other binds it. They serve one prompt after the other, and take the best token of
+each step with NumPy. Every prompt is of the same words for all, and begins in a way of its own, so that the
+engine has nothing to take over from one to the next. The loops' threads spin while they wait, as by default:
+on a quiet machine that is quicker, beside other work it is slower (see the engine's sessions.py). With
+`--sleep` they wait as the engine's do.
+Contenders take turns, each time in another order; figures are medians over rounds, and ratios are of the same
+round. With the defaults it takes about two minutes on two cores.
 """
 
 import argparse
@@ -29,8 +31,9 @@ from onnxruntime import OrtValue
 from tests.plugins.onnx.decoder.folders import VARIANTS, decoder_folder
 from tests.plugins.onnx.decoder.talking import load
 
-STREAMS = (1, 4, 8)
-PROMPT = "<|im_start|>user\nTell me story number {}.<|im_end|>\n<|im_start|>assistant\n"
+SYSTEM = "{} is the number of this talk. You are a helpful AI assistant who tells stories."
+QUESTION = "Tell me story number {}."
+PROMPT = f"system\n{SYSTEM}\nuser\n{QUESTION}\nassistant\n"
 
 Contender = Callable[[int], Awaitable[float]]
 
@@ -38,9 +41,11 @@ Contender = Callable[[int], Awaitable[float]]
 class Loop:
     """Greedy generation by hand."""
 
-    def __init__(self, folder: Path, tokens: int, *, bound: bool) -> None:
+    def __init__(self, folder: Path, tokens: int, *, bound: bool, sleep: bool) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usable_cores()
+        if sleep:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(folder / "onnx/model.onnx"), options, providers=["CPUExecutionProvider"]
         )
@@ -49,12 +54,15 @@ class Loop:
         self._advance = self._bound if bound else self._plain
         self._inputs = {node.name: node for node in self._session.get_inputs()}
         self._outputs = [node.name for node in self._session.get_outputs()]
+        self._turn = 0
 
     async def run(self, streams: int) -> float:
         """Seconds for `streams` prompts, one after the other."""
+        self._turn += 1
         started = time.perf_counter()
         for number in range(streams):
-            self._generate(_ids(self._tokenizer, number))
+            name = 100 * self._turn + number
+            self._generate(self._tokenizer.tokenize(PROMPT.format(name, name)))
         return time.perf_counter() - started
 
     def _generate(self, ids: list[int]) -> None:
@@ -111,54 +119,60 @@ class Engine:
         return time.perf_counter() - started
 
     async def _ask(self, number: int) -> None:
-        question = ChatMessage(role="user", content=f"Tell me story number {100 * self._turn + number}.")
-        request = ChatRequest(messages=[question], temperature=0.0, max_tokens=self._tokens, ignore_eos=True)
+        name = 100 * self._turn + number
+        messages = [
+            ChatMessage(role="system", content=SYSTEM.format(name)),
+            ChatMessage(role="user", content=QUESTION.format(name)),
+        ]
+        request = ChatRequest(messages=messages, temperature=0.0, max_tokens=self._tokens, ignore_eos=True)
         async for _ in self._model.chat(request):
             pass
 
 
-def _ids(tokenizer: TextTokenizer, number: int) -> list[int]:
-    """As long as the engine's prompts, which carry the template's system message."""
-    system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-    return tokenizer.tokenize(f"{system}\n" + PROMPT.format(100 + number))
-
-
-async def measure(variant: str, tokens: int, rounds: int) -> None:
+async def measure(given: argparse.Namespace) -> None:
     """Print a table."""
-    folder = decoder_folder(variant)
-    model = await load(folder, n_parallel=max(STREAMS), ctx_len=1024)
+    folder = decoder_folder(given.variant)
+    streams = [int(number) for number in given.streams.split(",")]
+    model = await load(folder, n_parallel=max(streams), ctx_len=1024)
     contenders: dict[str, Contender] = {
-        "numpy loop": Loop(folder, tokens, bound=False).run,
-        "bound loop": Loop(folder, tokens, bound=True).run,
-        "engine": Engine(model, tokens).run,
+        "numpy loop": Loop(folder, given.tokens, bound=False, sleep=given.sleep).run,
+        "bound loop": Loop(folder, given.tokens, bound=True, sleep=given.sleep).run,
+        "engine": Engine(model, given.tokens).run,
     }
     for run in contenders.values():
         await run(1)
-    print(f"{variant}, {tokens} tokens each, tokens/s; ratio to the quicker loop of the round")
-    for streams in STREAMS:
-        rates: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(rounds):
-            for name, run in contenders.items():
-                rates[name].append(streams * tokens / await run(streams))
-        ratios = [
-            own / max(plain, bound)
-            for own, plain, bound in zip(
-                *(rates[n] for n in ("engine", "numpy loop", "bound loop")), strict=True
-            )
-        ]
+    print(f"{given.variant}, {given.tokens} tokens each, tokens/s; ratio to the quicker loop of the round")
+    for number in streams:
+        rates = await _rates(contenders, number, given)
+        loops = zip(rates["numpy loop"], rates["bound loop"], strict=True)
+        ratios = [own / max(pair) for own, pair in zip(rates["engine"], loops, strict=True)]
         shown = ", ".join(f"{name} {statistics.median(values):.1f}" for name, values in rates.items())
-        print(f"{streams} streams: {shown}; ratio {statistics.median(ratios):.2f}")
+        print(f"{number} streams: {shown}; ratio {statistics.median(ratios):.2f}", flush=True)
     await model.unload()
+
+
+async def _rates(
+    contenders: dict[str, Contender], streams: int, given: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Tokens a second of each contender in each round."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(given.rounds):
+        for name in order:
+            rates[name].append(streams * given.tokens / await contenders[name](streams))
+        order = [*order[1:], order[0]]
+    return rates
 
 
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="plain")
-    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--streams", default="1,4", help="numbers of streams at once")
+    parser.add_argument("--tokens", type=int, default=32, help="tokens of every answer")
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    asyncio.run(measure(given.variant, given.tokens, given.rounds))
+    parser.add_argument("--sleep", action="store_true", help="the loops' threads do not spin either")
+    asyncio.run(measure(parser.parse_args()))
 
 
 if __name__ == "__main__":

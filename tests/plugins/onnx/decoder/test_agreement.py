@@ -5,8 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jan_host import ChatMessage
 from jan_host_onnx.generation.model import DecoderModel
+from jan_host_onnx.generation.speech import read_template
+from jan_host_onnx.layouts import find_layout
+from jan_host_onnx.tokenizer import TextTokenizer
 
+from tests.plugins.onnx.decoder.folders import decoder_folder
 from tests.plugins.onnx.decoder.native import Native, native
 from tests.plugins.onnx.decoder.talking import collect, completion
 
@@ -57,7 +62,7 @@ async def test_greedy_tokens_are_llama_cpps_or_the_best_two_are_within_rounding(
 ) -> None:
     same = 0
     for question in QUESTIONS:
-        ids = await _conversation(model, question)
+        ids = await _conversation(question)
         expected, scores = llama.greedy(ids, TOKENS)
         answer = await collect(
             model.complete(completion(ids, max_tokens=TOKENS, logprobs=5, ignore_eos=True))
@@ -79,7 +84,7 @@ async def test_greedy_tokens_are_llama_cpps_or_the_best_two_are_within_rounding(
 async def test_log_probabilities_are_llama_cpps_within_rounding(model: DecoderModel, llama: Native) -> None:
     differences = []
     for question in QUESTIONS[:8]:
-        ids = await _conversation(model, question)
+        ids = await _conversation(question)
         _, scores = llama.greedy(ids, 1)
         known = scores[0] - np.logaddexp.reduce(scores[0].astype(np.float64))
         answer = await collect(model.complete(completion(ids, max_tokens=1, logprobs=5, ignore_eos=True)))
@@ -90,12 +95,14 @@ async def test_log_probabilities_are_llama_cpps_within_rounding(model: DecoderMo
     assert max(differences) <= ROUNDING
 
 
-async def _conversation(model: DecoderModel, question: str) -> list[int]:
+async def _conversation(question: str) -> list[int]:
     """The prompt of a chat with one question, as token ids."""
-    from jan_host import ChatMessage, ChatRequest
-    from jan_host.kit.tools import Dialogue
-
-    request = ChatRequest(messages=[ChatMessage(role="user", content=question)])
-    dialogue = Dialogue(model._opened.template, {}, system_prompt="You are a helpful assistant.")
-    asked = await dialogue.ask(request)
-    return model._vocabulary.tokenizer.encode_segments(asked.segments)
+    folder = decoder_folder("plain")
+    tokenizer = TextTokenizer(folder / "tokenizer.json")
+    layout = find_layout([folder / "onnx/model.onnx"], folder)
+    template = read_template(layout, tokenizer, None)
+    messages = [
+        ChatMessage(role="system", content="You are a helpful assistant."),
+        ChatMessage(role="user", content=question),
+    ]
+    return tokenizer.encode_segments(await template.render(messages))

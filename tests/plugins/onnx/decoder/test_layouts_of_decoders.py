@@ -11,7 +11,7 @@ from jan_host_onnx.generation.model import DecoderModel
 
 from tests.plugins.onnx.decoder.graph import Variant
 from tests.plugins.onnx.decoder.talking import collect, completion, load
-from tests.plugins.onnx.decoder.tiny import merge, write_tiny
+from tests.plugins.onnx.decoder.tiny import merge, quantize, quantize_and_merge, write_tiny
 
 PROMPTS = ("Once upon a time", "x", "A longer text, so that lengths differ much between those of a run.")
 TOKENS = 24
@@ -72,23 +72,24 @@ async def test_every_layout_says_the_same(name: str, tmp_path: Path, plain: list
     await model.unload()
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [
-        Variant(cache="bfloat16"),
-        Variant(dtype="float16"),
-        Variant("gqa", "float16", positions=False),
-        Variant(bits=4),
-    ],
-    ids=["bfloat16 cache", "float16", "group query float16", "4 bits"],
-)
+FEWER_BITS = {
+    "bfloat16 cache": Written(Variant(cache="bfloat16")),
+    "float16": Written(Variant(dtype="float16")),
+    "group query float16": Written(Variant("gqa", "float16", positions=False)),
+    "4 bits": Written(Variant(bits=4)),
+    "group query 4 bits": Written(Variant("gqa", bits=4, positions=False)),
+    "8 bits": Written(change=quantize),
+    "merged 8 bits": Written(change=quantize_and_merge),
+}
+
+
+@pytest.mark.parametrize("name", FEWER_BITS)
 async def test_fewer_bits_say_nearly_the_same_and_do_not_depend_on_neighbours(
-    variant: Variant, tmp_path: Path
+    name: str, tmp_path: Path
 ) -> None:
-    exact, model = (
-        await load(write_tiny(tmp_path / "exact")),
-        await load(write_tiny(tmp_path / "few", variant)),
-    )
+    written = FEWER_BITS[name]
+    exact = await load(write_tiny(tmp_path / "exact"))
+    model = await load(write_tiny(tmp_path / "few", written.variant, change=written.change))
     asked = completion(PROMPTS[2], max_tokens=1, logprobs=3, temperature=0.0)
     known, found = await collect(exact.complete(asked)), await collect(model.complete(asked))
     assert found.logprobs[0].logprob == pytest.approx(known.logprobs[0].logprob, abs=0.25)
