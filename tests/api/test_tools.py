@@ -79,8 +79,9 @@ def test_a_stream_put_together_is_the_plain_answer(client: openai.OpenAI, model:
         temperature=0,
         max_tokens=100,
     ) as stream:
-        kind = "tool_calls.function.arguments.delta"
-        pieces.extend(event.arguments_delta for event in stream if event.type == kind)
+        pieces.extend(
+            event.arguments_delta for event in stream if event.type == "tool_calls.function.arguments.delta"
+        )
         streamed = stream.get_final_completion()
 
     (call,), (expected,) = streamed.choices[0].message.tool_calls or [], plain.choices[0].message.tool_calls

@@ -5,11 +5,19 @@ from jan_host.testing.generating import GenerationChecks
 from jan_host.testing.loading import LoadChecks
 from jan_host.testing.options import OptionChecks
 from jan_host.testing.tokens import TokenizeChecks
+from jan_host.testing.tools import ToolChecks
 from jan_host.testing.vectors import EmbedChecks, RerankChecks
 
 
 class EngineContract(
-    RerankChecks, EmbedChecks, TokenizeChecks, OptionChecks, GenerationChecks, LoadChecks, DeclarationChecks
+    RerankChecks,
+    EmbedChecks,
+    TokenizeChecks,
+    ToolChecks,
+    OptionChecks,
+    GenerationChecks,
+    LoadChecks,
+    DeclarationChecks,
 ):
     """What the host relies on in every engine: subclass it under a name that begins with ``Test``.
 
