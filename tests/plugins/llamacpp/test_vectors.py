@@ -271,3 +271,15 @@ async def test_a_model_that_chats_embeds_too_where_its_settings_say_so(smollm2: 
     assert answer.text == "The capital of France is Paris."
     assert all(cosine(one[0], other) >= SAME for one, other in zip(at_once, together, strict=True))
     assert cosine(together[0], together[1]) > cosine(together[0], together[2])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
+async def test_a_text_of_more_tokens_than_a_batch_is_read_in_pieces(smollm2: Path, pooling: str) -> None:
+    text = "The river runs to the sea, and the sea is full of fish that nobody has seen. " * 6
+    found = []
+    for size in (16, 512):
+        model = await load(smollm2, ctx_len=256, embedding=True, pooling=pooling, n_batch=size, n_parallel=1)
+        found += await vectors(model, text)
+        await model.unload()
+
+    assert cosine(found[0], found[1]) >= SAME

@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jan_host import Footprint, Model, ModelBrokenError
+from jan_host import Footprint, Model, ModelBrokenError, ModelLoadError
 from jan_host.kit import free_memory
 
+from jan_host_llamacpp.embedding.purpose import Purpose, purpose_of
 from jan_host_llamacpp.ggml import block_of
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Header
@@ -42,8 +43,12 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
         header = read_header(next(path for path in files if is_gguf(path)))
     except (ModelBrokenError, StopIteration):
         return Footprint(ram=weights)
-    cache_size = _cache_bytes(header, settings)
-    compute = _compute_bytes(header, settings)
+    purpose = _purpose(header, settings)
+    if purpose is None or purpose.chats:
+        cache_size, compute = _cache_bytes(header, settings), _compute_bytes(header, settings)
+    else:
+        compute = _reading_bytes(header, settings, whole=purpose.encodes)
+        cache_size = 0 if purpose.encodes else _context(header, settings) * sum(header.key_value_sizes()) * 2
     share = _device_share(header, settings)
     device = int(share * (weights + cache_size * settings.offload_kqv)) + (compute if share else 0)
     return Footprint(
@@ -75,6 +80,27 @@ def _compute_bytes(header: Header, settings: Any) -> int:
     return (
         int(settings.n_ubatch) * _FLOAT * (header.vocabulary_size + 4 * header.embedding_length + 3 * inner)
     )
+
+
+def _purpose(header: Header, settings: Any) -> Purpose | None:
+    try:
+        return purpose_of(header, settings)
+    except ModelLoadError:
+        return None
+
+
+def _reading_bytes(header: Header, settings: Any, *, whole: bool) -> int:
+    """What a context takes that reads texts, `whole` or in pieces of ``n_batch`` tokens.
+
+    Attention of every token to every other in each head; a row of the vocabulary for each token, which
+    llama.cpp keeps also where nobody wants it, and decoders compute before that.
+    """
+    longest = max(_context(header, settings), int(settings.n_batch))
+    tokens = longest if whole else int(settings.n_batch)
+    heads = max(header.integers(header.own("attention.head_count"), header.block_count), default=1)
+    inner = max(header.integers(header.own("feed_forward_length"), header.block_count), default=0)
+    rows = header.vocabulary_size if whole else 2 * header.vocabulary_size
+    return tokens * _FLOAT * (heads * longest + rows + 4 * header.embedding_length + 3 * inner)
 
 
 def _device_share(header: Header, settings: Any) -> float:

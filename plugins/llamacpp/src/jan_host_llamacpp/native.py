@@ -162,15 +162,19 @@ class NativeContext:
         status: int = lib.llama_decode(self.pointer, batch.struct)
         return status
 
-    def encode(self, batch: Batch) -> int:
-        """Read whole texts, each a sequence of its own, and forget what was read before.
+    def encode(self, batch: Batch, *, anew: bool = True) -> int:
+        """Read texts, each a sequence of its own.
+
+        Args:
+            batch: Their tokens.
+            anew: Forget what was read before.
 
         Returns:
             As `decode`.
         """
         if not 0 < batch.struct.n_tokens <= self.batch_size:
             return -1
-        if self.memory:
+        if self.memory and anew:
             lib.llama_memory_clear(self.memory, False)
         run = lib.llama_encode if self._encodes else lib.llama_decode
         status: int = run(self.pointer, batch.struct)

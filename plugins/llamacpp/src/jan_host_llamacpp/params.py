@@ -141,16 +141,18 @@ def context_params(settings: Settings, context: int, parallel: int) -> Any:
     return params
 
 
-def encoder_params(settings: Settings, length: int, texts: int) -> Any:
-    """The parameters of a context that reads `texts` whole texts at once, the longest of `length` tokens.
+def encoder_params(settings: Settings, length: int, texts: int, *, whole: bool) -> Any:
+    """The parameters of a context that reads `texts` texts at once, the longest of `length` tokens.
 
-    Tokens of one text must be computed at once. Flash attention only where it was asked for: a vector
+    With `whole`, all tokens of a text must be computed at once; else `n_batch` of them are, since llama.cpp
+    keeps a row of the vocabulary for each. Flash attention only where it was asked for: a vector
     would depend on its neighbours (measured: cosine 0.74 to 0.98).
     """
-    params = context_params(settings, max(length, settings.n_batch), 1)
+    params = context_params(settings, max(length, settings.n_batch, texts), 1)
     params.n_seq_max = texts
     params.kv_unified = True
-    params.n_batch = params.n_ubatch = params.n_ctx
+    # A batch for fewer tokens than sequences would end the process.
+    params.n_batch = params.n_ubatch = params.n_ctx if whole else max(settings.n_batch, texts)
     params.embeddings = True
     params.type_k = params.type_v = lib.GGML_TYPE_F16
     if settings.flash_attn == "auto":

@@ -16,8 +16,7 @@ from jan_host import (
 from jan_host.kit.batching import Batcher, Tokens
 from jan_host.kit.vectors import Vectors, cut, document_text, relevance, scale
 
-from jan_host_llamacpp.embedding.encoder import Encoder
-from jan_host_llamacpp.embedding.purpose import score_place
+from jan_host_llamacpp.embedding.encoder import Encoder, score_place
 from jan_host_llamacpp.embedding.texts import TextReader
 from jan_host_llamacpp.loading import Opened, OpenedEncoder
 from jan_host_llamacpp.model import LlamaCppModel
@@ -153,6 +152,7 @@ class ChatEmbeddingModel(LlamaCppModel):
             opened,
             max_queue=settings.max_queue,
             system_prompt=settings.system_prompt,
+            reasoning=settings.reasoning_format == "auto",
             default_limit=default_limit,
         )
         self._settings = settings

@@ -1,21 +1,17 @@
-"""What a model is for: to chat, to embed, to rank, or the first two."""
+"""What a model is for: to chat, to embed, to rank, or the first two. Loads no native code."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
 
 from jan_host_llamacpp.header import Header
 from jan_host_llamacpp.inspection import EMBEDDING_ARCHITECTURES
 from jan_host_llamacpp.settings import Settings
 
-_POOLINGS: Final[dict[str, int]] = {
-    "mean": lib.LLAMA_POOLING_TYPE_MEAN,
-    "cls": lib.LLAMA_POOLING_TYPE_CLS,
-    "last": lib.LLAMA_POOLING_TYPE_LAST,
-    "rank": lib.LLAMA_POOLING_TYPE_RANK,
-}
+MEAN, CLS, LAST, RANK = 1, 2, 3, 4
+"""``enum llama_pooling_type`` in llama.h."""
+_POOLINGS: Final[dict[str, int]] = {"mean": MEAN, "cls": CLS, "last": LAST, "rank": RANK}
 _HEADS: Final = frozenset({"cls.weight", "cls.output.weight"})
 """The tensors of which llama.cpp makes scores; without one of them it ends the process."""
 
@@ -34,7 +30,7 @@ class Purpose:
     @property
     def ranks(self) -> bool:
         """Whether it gives scores instead of vectors."""
-        return self.pooling == lib.LLAMA_POOLING_TYPE_RANK
+        return self.pooling == RANK
 
 
 def purpose_of(header: Header, settings: Settings) -> Purpose:
@@ -46,11 +42,12 @@ def purpose_of(header: Header, settings: Settings) -> Purpose:
     Raises:
         ModelLoadError: It is to rank, and has no head that gives scores.
     """
-    encodes = header.architecture in EMBEDDING_ARCHITECTURES
     named = header.integer(header.own("pooling_type"))
     trained = named if named in _POOLINGS.values() else None
-    pooling = _POOLINGS[settings.pooling] if settings.pooling else trained or lib.LLAMA_POOLING_TYPE_MEAN
-    if pooling == lib.LLAMA_POOLING_TYPE_RANK:
+    sees_all = trained is not None and header.metadata.get(header.own("attention.causal")) is False
+    encodes = sees_all or header.architecture in EMBEDDING_ARCHITECTURES
+    pooling = _POOLINGS[settings.pooling] if settings.pooling else trained or MEAN
+    if pooling == RANK:
         _check_head(header)
         return Purpose(chats=False, embeds=False, pooling=pooling, encodes=encodes)
     made_to_embed = encodes or (trained is not None and settings.embedding is not False)
@@ -70,20 +67,3 @@ def _check_head(header: Header) -> None:
             " pooling to mean, cls or last.",
             param="settings.pooling",
         )
-
-
-def score_place(model: Any) -> int:
-    """Which of the numbers that a reranker gives is the score.
-
-    Raises:
-        ModelLoadError: It sorts into classes of which none means "relevant".
-    """
-    count: int = lib.llama_model_n_cls_out(model)
-    labels = [(lib.llama_model_cls_label(model, index) or b"").lower() for index in range(count)]
-    if count == 1:
-        return 0
-    if b"yes" not in labels:
-        raise ModelLoadError(
-            f"The model sorts texts into {count} classes; a reranker gives one score, or has a class yes."
-        )
-    return labels.index(b"yes")
