@@ -52,7 +52,7 @@ def call(city: str, call_id: str) -> dict[str, Any]:
 
 
 CONTROL = {"[THINK]": 7, "[TOOL_CALLS]": 8}
-LOOP = [
+LOOP: list[dict[str, Any]] = [
     {"role": "user", "content": "Weather in Paris and Rome?"},
     {"role": "assistant", "content": None, "tool_calls": [call("Paris", "call_1"), call("Rome", "call_2")]},
     {"role": "tool", "tool_call_id": "call_1", "content": "Sunny in Paris."},
@@ -108,7 +108,8 @@ async def test_a_result_that_nobody_asked_for_is_passed_on(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 async def test_the_history_is_shown_also_when_no_tool_is_offered(family: str) -> None:
-    for fields in ({"tools": None}, {"tools": []}, {"tool_choice": "none"}):
+    hiding: list[dict[str, Any]] = [{"tools": None}, {"tools": []}, {"tool_choice": "none"}]
+    for fields in hiding:
         written = await prompt(FAMILIES[family][0], messages=LOOP, **fields)
         assert "Sunny in Paris." in written
         assert "get_time" not in written

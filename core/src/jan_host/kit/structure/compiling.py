@@ -1,6 +1,7 @@
 """Compiles what a text must match for one vocabulary. Imports llguidance; `grammars` does so when asked."""
 
 import json
+import re
 import time
 from typing import Any, Final
 
@@ -19,6 +20,10 @@ _SEEKING_SECONDS: Final = 1.0
 _LIMITS: Final = {"step_lexer_fuel": 50_000, "step_max_items": 20_000, "max_lexer_states": 50_000}
 """A quarter of llguidance's own: about 10 ms for the tokens that may come next, and 100 MB."""
 _STEPS: Final = 4
+_NUMBERED: Final = re.compile(r"<\[\d+\]>")
+"""A control token by its number, in Lark."""
+_ANY_CONTROL: Final = "<[256]>"
+"""The trial has a vocabulary of its own, in which this is one: there they are all alike."""
 _NOTHING_MATCHES: Final = "NoExtension"
 _ONE_LINE: Final = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 """As Python's ``json.dumps`` writes: models saw much of it, and what holds the values together is forced."""
@@ -49,7 +54,7 @@ class Compiler:
             InvalidRequestError: The form is wrong, matches nothing or is too complex; says where and why.
         """
         source = _source(form, form.text)
-        complaint = self._trial.problem(source, _LIMITS, seconds)
+        complaint = self._trial.problem(_NUMBERED.sub(_ANY_CONTROL, source), _LIMITS, seconds)
         if complaint is not None:
             raise _refusal(form, complaint, self._where(form, complaint))
         if self._tokenizer is None:

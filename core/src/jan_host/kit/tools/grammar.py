@@ -34,6 +34,7 @@ class Writer:
         self._control = control
         self._most = most
         self._rules: list[str] = []
+        self._count = 0
 
     @property
     def names(self) -> list[str]:
@@ -70,20 +71,32 @@ class Writer:
 
     def calls(self, form: Callable[[str], tuple[str, str]], between: str = "") -> str:
         """One call or more, with `between` between them."""
-        one = self.call(form)
+        return self.repeated(self.call(form), between)
+
+    def repeated(self, one: str, between: str = "") -> str:
+        """One call or more of which each is `one`."""
         if self._most == 1:
             return one
         return f"{one} ({self.text(between) if between else ''} {one}){{0,{_MOST_CALLS - 1}}}"
 
     def rule(self, body: str) -> str:
         """A rule of its own."""
-        name = f"part{len(self._rules)}"
-        self._rules.append(f"{name}: {body}")
+        name = self.forward()
+        self.define(name, body)
         return name
+
+    def forward(self) -> str:
+        """The name of a rule that is to be defined."""
+        self._count += 1
+        return f"part{self._count}"
+
+    def define(self, name: str, body: str) -> None:
+        """Say what such a rule is."""
+        self._rules.append(f"{name}: {body}")
 
     def lazy(self, pattern: str) -> str:
         """Text up to the first place where this regular expression ends."""
-        name = f"part{len(self._rules)}"
+        name = self.forward()
         self._rules.append(f"{name}[lazy]: /{pattern}/")
         return name
 

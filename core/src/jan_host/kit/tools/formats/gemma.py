@@ -138,10 +138,17 @@ class GemmaTokens(MarkedFormat):
 
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
+        # The arguments are no JSON, so that no schema holds for them: their form alone does.
+        value = write.forward()
+        text = f"{write.text(self._quote)} /[^<]*/ {write.text(self._quote)}"
+        pair = write.rule(f'/[a-zA-Z_][a-zA-Z0-9_]{{0,63}}/ ":" {value}')
+        fields = write.rule(f'"{{" ({pair} ("," {pair})*)? "}}"')
+        items = write.rule(f'"[" ({value} ("," {value})*)? "]"')
+        word = r"/-?[0-9]{1,15}(\.[0-9]{1,15})?/"
+        write.define(value, f'{text} | {word} | "true" | "false" | "null" | {fields} | {items}')
         names = " | ".join(write.text(name) for name in write.names)
-        value = f"(/[^<]+/ | {write.text(self._quote)})*"
-        begin, end = write.text(f"{self._begin}call:"), write.text(self._end)
-        return f"{begin} ({names}) {write.text('{')} {value} {end}"
+        one = write.rule(f"{write.text(f'{self._begin}call:')} ({names}) {fields} {write.text(self._end)}")
+        return write.repeated(one)
 
     def _value(self, feed: Feed, sink: Sink, depth: int) -> Steps[None]:
         """One value, handed on as JSON.
