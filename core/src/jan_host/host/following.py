@@ -68,6 +68,5 @@ class Following:
         await self._watch.run()
 
     async def _tidy(self) -> None:
-        # On the event loop: no request comes between the move of a file and the library's knowing of it.
-        self._drops.tidy()
+        await self._drops.tidy()
         await self._look(())

@@ -1,5 +1,6 @@
 """Files that lie loose in the models folder get a folder of their own, with a model.json."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -38,18 +39,24 @@ class Drops:
         self._engines = engines
         self._is_busy = is_busy
 
-    def tidy(self) -> None:
-        """Move what can be moved, and look at it again. What can't be moved stays as it is."""
+    async def tidy(self) -> None:
+        """Move what can be moved, and look at it again. What can't be moved stays as it is.
+
+        What takes long, as the disk may be busy with what was copied, is done beside the event loop.
+        The move itself is done on it: no request comes between that and the library's knowing of it.
+        """
         for entry in self._loose():
-            if self._is_busy(entry.model.id):
-                continue
             try:
-                moved = self._join(entry) if not entry.usable else self._move(entry)
+                with Staging(self._models_folder) as staging:
+                    files = self._files(entry) if entry.usable else []
+                    is_linked = await asyncio.to_thread(self._prepare, entry, files, staging)
+                    if entry not in self._loose() or self._is_busy(entry.model.id):
+                        continue
+                    moved = self._move(entry, files, staging, is_linked) if files else self._join(entry)
+                    if moved:
+                        self._library.look(moved)
             except (OSError, JanHostError) as error:
                 logger.warning("%s stays where it is: %s", entry.model.id, error)
-                continue
-            if moved:
-                self._library.look(moved)
 
     def _loose(self) -> list[Entry]:
         """The models directly in the models folder whose files are no other model's."""
@@ -57,36 +64,42 @@ class Drops:
         owners = Counter(file for entry in here for file in set(files_of(entry)))
         return [entry for entry in here if all(owners[file] == 1 for file in files_of(entry))]
 
-    def _move(self, entry: Entry) -> list[Path]:
+    def _files(self, entry: Entry) -> list[Path]:
+        """What would be moved: the model's files, its JSON file first; nothing where one is elsewhere."""
+        own = files_of(entry)
+        if not own or any(file.parent != self._models_folder for file in own):
+            return []
+        return [*([entry.file] if entry.file else ()), *own]
+
+    def _prepare(self, entry: Entry, files: list[Path], staging: Staging) -> bool:
+        """Fill the model's folder to be; whether its files have another name there now."""
+        if not files:
+            return False
+        if entry.file is None:
+            write_model(staging.place(MODEL_FILE), entry.model)
+        return link_together({file: staging.place(file.name) for file in files})
+
+    def _move(self, entry: Entry, files: list[Path], staging: Staging, is_linked: bool) -> list[Path]:
         """Move a model's files into a folder of its own; its id stays.
 
         Returns:
             What changed.
         """
-        own = [file for file in files_of(entry) if file.parent == self._models_folder]
-        if not own or len(own) < len(entry.model.sources):
-            return []
-        files = [*([entry.file] if entry.file else ()), *own]
+        name = path_for(self._models_folder, entry.model.id).name
         if self._finish(entry, files):
             return files
-        with Staging(self._models_folder) as staging:
-            if entry.file is None:
-                write_model(staging.place(MODEL_FILE), entry.model)
-            if link_together({file: staging.place(file.name) for file in files}):
-                target = staging.arrive(numbered(path_for(self._models_folder, entry.model.id).name))
-                # Until here a file has two names, so that no moment is without one.
-                _unlink(files)
-                return [target, *files]
-        return self._move_one_by_one(entry, files)
-
-    def _move_one_by_one(self, entry: Entry, files: Iterable[Path]) -> list[Path]:
-        """Where a file can't have two names, the last step makes it a model again."""
-        target = path_for(self._models_folder, entry.model.id)
+        if is_linked:
+            target = staging.arrive(numbered(name))
+            # Until here each file has two names, so that it is never without one.
+            _unlink(files)
+            return [target, *files]
+        # Where a file can't have two names, the last step makes the folder a model again.
+        target = self._models_folder / name
         target.mkdir()
         for file in files:
             file.rename(target / file.name)
         if entry.file is None:
-            write_model(target / MODEL_FILE, entry.model)
+            staging.place(MODEL_FILE).rename(target / MODEL_FILE)
         return [target, *files]
 
     def _finish(self, entry: Entry, files: list[Path]) -> bool:

@@ -16,6 +16,7 @@ from jan_host.contract.errors import (
 )
 from jan_host.contract.model import Model
 from jan_host.downloads.disk import ensure_space
+from jan_host.downloads.saving import sync_folder
 from jan_host.intake.copying import Report, copy_file
 from jan_host.intake.examine import examine
 from jan_host.intake.parcel import Parcel, parcels, shared_files
@@ -170,6 +171,7 @@ class LocalImports:
             self._fill(parcel, set(going), staging, report)
             parcel.describe(model_id, staging.folder)
             target = staging.arrive(numbered(path_for(self._models_folder, model_id).name))
+            sync_folder(self._models_folder)
         _remove(going)
         self._library.look([target])
         return self._library.inside(target)[0].model.id

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import IO, Self
 
 from jan_host.downloads.locking import is_locked, lock
-from jan_host.downloads.saving import sync_folder
 from jan_host.library.delete import DOOMED_SUFFIX
 
 _SUFFIX = ".arriving"
@@ -65,7 +64,6 @@ class Staging:
             with contextlib.suppress(FileExistsError):
                 self._rename(target)
                 (target / _LOCK).unlink()
-                sync_folder(self._parent)
                 return target
         raise FileExistsError(errno.EEXIST, "It exists already", str(self._parent))
 

@@ -50,7 +50,7 @@ class Settling:
             place: Where.
             now: In seconds, by any clock that only goes forward.
         """
-        self._moving.setdefault(place, _Moving({}, now)).since = now
+        self._moving.setdefault(place, _Moving({}, now))  # the files themselves tell until when they change
 
     def settled(self, now: float) -> set[Path]:
         """What has come to rest, and is no longer followed; looks at the files, and at times into them."""

@@ -61,6 +61,7 @@ class Watch:
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # else it tells of each batch
         self._library.follow(SETTLE_SECONDS)
         self._note_loose_files()
         async with asyncio.TaskGroup() as group:
