@@ -102,7 +102,8 @@ class Delta(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     The pieces of a choice, put together, are its whole text. The last piece of each choice
     carries `finish_reason`; the very last delta of the generation also carries `usage` (over
-    all choices) and, from engines that measure, `timings`. Earlier ones may tell the usage as it grows.
+    all choices) and, from engines that measure, `timings`.
+    Where a remote engine's upstream tells the usage as it grows, earlier ones carry it too.
     """
 
     index: int = 0

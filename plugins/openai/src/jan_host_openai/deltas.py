@@ -60,8 +60,8 @@ class Deltas:
                 found.append(delta)
         if found and self._untold:
             self._tell(found[0])
-        if found and answer.get("usage") is not None:
-            found[-1].usage = self._usage
+        if found and self._open and answer.get("usage") is not None:
+            found[-1].usage = self._usage  # it grows; that of the end belongs on the very last delta
         return found
 
     def end(self) -> list[Delta]:
