@@ -55,7 +55,7 @@ async def grammars() -> AsyncIterator[Grammars]:
 
 
 def write(constraint: Constraint, seed: int, opening: str) -> list[int]:
-    """`opening`, then tokens drawn from those that are allowed, with a bent for what ends texts and objects."""
+    """`opening`, then tokens drawn from those that are allowed, mostly such as end texts and objects."""
     draw = random.Random(seed)
     tokens = list(opening.encode())
     for token in tokens:
