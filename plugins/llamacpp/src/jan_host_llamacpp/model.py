@@ -41,7 +41,7 @@ class LlamaCppModel(LoadedModel):
         max_queue: int,
         system_prompt: str | None,
         default_limit: int | None,
-        reasoning: bool = True,
+        reasoning: bool,
     ) -> None:
         self._opened = opened
         self._vocab = opened.vocab
