@@ -1,6 +1,6 @@
-"""GBNF, the grammar format of llama.cpp, becomes Lark, which llguidance compiles.
+"""GBNF, the grammar format of the GGML projects, becomes Lark, which llguidance compiles.
 
-The format: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md. Rules are
+The format is described in ``grammars/README.md`` of ggml-org's native server. Rules are
 ``name ::= alternatives``; in them stand ``"literals"``, ``[classes]``, ``.``, names, groups and the
 repetitions ``* + ? {n} {n,} {n,m}``. The text matches the rule ``root``.
 
