@@ -4,14 +4,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from jan_host import ChatMessage, ChatRequest, Delta, OriginNotFoundError, PullRequest
+from jan_host import ChatMessage, ChatRequest, Delta, GenerationOptions, OriginNotFoundError, PullRequest
 from jan_host.config import load_config
 from jan_host.host import JanHost
 from jan_host.testing import EngineContract
 
 from tests.cli.conftest import environment
+from tests.core.kit.structure.writing import table
 from tests.docs.blocks import Block, blocks, install
 
 PLUGINS = [block for block in blocks("CONTRIBUTING.md") if block.mark.startswith("file=")]
@@ -108,6 +110,15 @@ def test_the_command_greets(site: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "Hello World\n"), done.stderr
+
+
+async def test_the_engines_sample_of_structured_output_writes_what_is_asked_for() -> None:
+    (sample,) = [block for block in blocks("CONTRIBUTING.md") if block.mark == "run"]
+    names: dict[str, Any] = {}
+    exec(sample.text, names)  # the document is ours
+    tokens = await names["answer"](GenerationOptions(regex="(b|c){2}"), table())
+
+    assert bytes(tokens[:2]) == b"bb"
 
 
 def test_the_suite_that_contributing_names_exists() -> None:

@@ -11,6 +11,8 @@ from jan_host.kit.structure import Form, Grammars
 
 from tests.core.kit.structure.writing import table, write
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 _CHAIN = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}, {"const": n}]} for n in range(3000)}
 
 

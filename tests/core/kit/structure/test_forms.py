@@ -12,6 +12,8 @@ from jan_host.kit.structure import Form, Grammars, TokenTable, form_of
 
 from tests.core.kit.structure.writing import END, START, table, write
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 ADDRESS = {
     "type": "object",
     "properties": {"street": {"type": "string", "maxLength": 8}, "number": {"type": "integer", "minimum": 1}},
