@@ -96,7 +96,10 @@ class TestTheSeedsCases:
         await followed.until(lambda models: models["zephyr"].description == "mine")
         (followed.models / "zephyr.json").write_bytes(self.DOCUMENT)
         await followed.until(lambda models: len(models) == 2)
+        write_model(tmp_path / "zz.gguf").rename(followed.models / "zz.gguf")
+        await followed.until(lambda _: (followed.models / "zz" / "model.json").exists())  # behind zephyr.json
         assert own.read_text() == changed
+        assert (followed.models / "zephyr.json").read_bytes() == self.DOCUMENT
 
     async def test_several_binaries(self, followed: Followed, tmp_path: Path) -> None:
         write_projector(tmp_path / "p.gguf").rename(followed.models / "mmproj-llava.gguf")
