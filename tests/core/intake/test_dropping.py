@@ -94,12 +94,13 @@ class TestTheSeedsCases:
         changed = json.dumps(json.loads(own.read_bytes()) | {"description": "mine"})
         own.write_text(changed)
         await followed.until(lambda models: models["zephyr"].description == "mine")
-        (followed.models / "zephyr.json").write_bytes(self.DOCUMENT)
+        late = '{"sources": ["zephyr.bin"]}'
+        (followed.models / "zephyr.json").write_text(late)
         await followed.until(lambda models: len(models) == 2)
         write_model(tmp_path / "zz.gguf").rename(followed.models / "zz.gguf")
         await followed.until(lambda _: (followed.models / "zz" / "model.json").exists())  # behind zephyr.json
         assert own.read_text() == changed
-        assert (followed.models / "zephyr.json").read_bytes() == self.DOCUMENT
+        assert (followed.models / "zephyr.json").read_text() == late
 
     async def test_several_binaries(self, followed: Followed, tmp_path: Path) -> None:
         write_projector(tmp_path / "p.gguf").rename(followed.models / "mmproj-llava.gguf")
