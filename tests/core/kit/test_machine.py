@@ -56,9 +56,7 @@ def test_what_a_container_has_free(tmp_path: Path) -> None:
         (folder / "memory.max").write_text(f"{64 * MB}\n")
         (folder / "memory.current").write_text(f"{used * MB}\n")
     assert free_memory(tmp_path, own) == 4 * MB
-    (inner.parent / "memory.stat").write_text(
-        f"anon 5\ninactive_file {20 * MB}\n"
-    )  # can be had
+    (inner.parent / "memory.stat").write_text(f"anon 5\ninactive_file {20 * MB}\n")  # can be had
     assert free_memory(tmp_path, own) == 24 * MB
 
 

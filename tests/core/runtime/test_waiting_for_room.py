@@ -49,9 +49,7 @@ async def test_a_wait_has_an_end_and_says_who_holds_the_memory(
 ) -> None:
     runtime = make_runtime(budget=Footprint(ram=10 * GB), start_timeout_seconds=0.3)
     async with runtime.lease(sized("stuck", 6)):
-        told = (
-            r"b needs 6\.0 GB .* of the 10\.0 GB .* within 0\.3 s.* stuck \(6\.0 GB of memory, 1 request\)"
-        )
+        told = r"b needs 6\.0 GB .* of the 10\.0 GB .* within 0\.3 s.* stuck \(6\.0 GB of memory, 1 request\)"
         with pytest.raises(UnavailableError, match=told) as caught:
             await ask(runtime, sized("b", 6), "count 1")
         assert caught.value.retry_after
