@@ -173,6 +173,34 @@ def test_a_client_that_leaves_frees_its_place(server: Served) -> None:
     raise AssertionError("the request of a client that left still runs")
 
 
+@pytest.fixture(scope="module")
+def bad_files(server: Served, smollm2: Path) -> dict[str, dict[str, Any]]:
+    """Models of bad files by their ids, as they are listed once they are no unfinished copies any more."""
+    good = smollm2.read_bytes()
+    header = good[:8]
+    contents = {
+        "text": b"This is a text and no model.\n" * 100,
+        "truncated": good[: len(good) // 2],
+        "promises": header + (2**40).to_bytes(8, "little") + good[16:4096],
+        "garbage": header + os.urandom(4096),
+        "empty": b"",
+    }
+    missing = set(contents)
+    with httpx.stream("GET", f"{server.url}/v1/events", timeout=SECONDS, trust_env=False) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        for name, content in contents.items():
+            folder = server.root / "models" / name
+            folder.mkdir()
+            (folder / f"{name}.gguf").write_bytes(content)
+        for line in lines:
+            if line.startswith("data: "):
+                missing.difference_update(json.loads(line.removeprefix("data: ")).get("models", ()))
+            if not missing:
+                break
+    return {model["id"]: model for model in server.get("/v1/models")["data"]}
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -183,22 +211,11 @@ def test_a_client_that_leaves_frees_its_place(server: Served) -> None:
         ("empty", "is empty"),
     ],
 )
-def test_a_bad_file_costs_itself_alone(server: Served, smollm2: Path, name: str, reason: str) -> None:
-    good = smollm2.read_bytes()
-    header = good[:8]
-    content = {
-        "text": b"This is a text and no model.\n" * 100,
-        "truncated": good[: len(good) // 2],
-        "promises": header + (2**40).to_bytes(8, "little") + good[16:4096],
-        "garbage": header + os.urandom(4096),
-        "empty": b"",
-    }[name]
-    folder = server.root / "models" / name
-    folder.mkdir()
-    (folder / f"{name}.gguf").write_bytes(content)
-    listed = {model["id"]: model for model in server.get("/v1/models")["data"]}
-    assert listed[name]["status"] == "broken"
-    assert listed[name]["status_reason"]
+def test_a_bad_file_costs_itself_alone(
+    server: Served, bad_files: dict[str, dict[str, Any]], name: str, reason: str
+) -> None:
+    assert bad_files[name]["status"] == "broken"
+    assert bad_files[name]["status_reason"]
     started = httpx.put(f"{server.url}/v1/models/{name}/start", timeout=SECONDS, trust_env=False)
     assert started.is_error
     error = started.json()["error"]
@@ -206,7 +223,7 @@ def test_a_bad_file_costs_itself_alone(server: Served, smollm2: Path, name: str,
     assert name in error["message"]
     assert reason in error["message"]
     assert server.get("/health")["status"] == "ok"
-    assert listed[MODEL]["status"] in ("running", "downloaded")
+    assert bad_files[MODEL]["status"] in ("running", "downloaded")
 
 
 def test_a_host_that_is_killed_leaves_nothing_behind(smollm2: Path, tmp_path: Path) -> None:
