@@ -57,7 +57,7 @@ def llama(smollm2: Path) -> Iterator[Native]:
         yield opened
 
 
-@pytest.mark.timeout(900)  # two native engines in turn: half a minute alone, many times that beside other work
+@pytest.mark.timeout(900)  # two native engines in turn: half a minute alone, minutes beside other work
 async def test_greedy_tokens_are_llama_cpps_or_the_best_two_are_within_rounding(
     model: DecoderModel, llama: Native
 ) -> None:
