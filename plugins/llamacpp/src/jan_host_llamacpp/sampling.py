@@ -51,6 +51,7 @@ class Sampler:
         self._looks_back = looks_back
         self.reporter = reporter
         self.constraint = constraint
+        self._room = np.empty(0, _CANDIDATE)
         if chain is not None:
             weakref.finalize(self, lib.llama_sampler_free, chain).atexit = False
 
@@ -82,31 +83,32 @@ class Sampler:
 
     def _choose_among(self, allowed: npt.NDArray[np.intp], scores: npt.NDArray[np.float32]) -> int:
         """The next token, one of `allowed`: the chain sees no others, which costs less than to mask them."""
-        candidates = np.empty(len(allowed), _CANDIDATE)
-        candidates["id"] = allowed
-        candidates["score"] = scores[allowed]
-        place = int(candidates["score"].argmax())
-        if len(allowed) > 1 and np.isneginf(candidates["score"][place]):
+        held = scores.take(allowed)
+        place = int(held.argmax())
+        if len(allowed) > 1 and np.isneginf(held[place]):
             raise InvalidRequestError(
                 "logit_bias forbids every token that may come next in the wanted form. Forbid fewer.",
                 param="logit_bias",
             )
         if self._chain is None:
             return int(allowed[place])
-        if len(allowed) > 1:
-            place = self._apply(candidates)
-        token = int(candidates["id"][place])
+        token = int(allowed[place]) if len(allowed) == 1 else self._apply(allowed, held)
         lib.llama_sampler_accept(self._chain, token)
         return token
 
-    def _apply(self, candidates: npt.NDArray[Any]) -> int:
-        """Where the chosen one stands, after the chain has changed their order."""
+    def _apply(self, allowed: npt.NDArray[np.intp], held: npt.NDArray[np.float32]) -> int:
+        """The token that the chain chooses, by the scores `held` of those that are allowed."""
+        if len(self._room) < len(allowed):
+            self._room = np.empty(2 * len(allowed), _CANDIDATE)
+        candidates = self._room[: len(allowed)]
+        candidates["id"] = allowed
+        candidates["score"] = held
         first = ctypes.cast(candidates.ctypes.data, ctypes.POINTER(lib.llama_token_data))
         array = lib.llama_token_data_array(data=first, size=len(candidates), selected=-1, sorted=False)
         lib.llama_sampler_apply(self._chain, ctypes.byref(array))
         if not 0 <= array.selected < array.size:
             raise EngineError("llama.cpp's samplers chose no token. Try other sampling options.")
-        return int(array.selected)
+        return int(candidates["id"][array.selected])
 
 
 def build_sampler(
