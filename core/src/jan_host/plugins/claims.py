@@ -13,6 +13,8 @@ CORE_COMMANDS = frozenset(
         "downloads",
         "events",
         "models",
+        "export",
+        "import",
         "plugins",
         "ps",
         "pull",

@@ -1,18 +1,20 @@
-"""What a request asks for becomes a form, and texts written at random under it match it."""
+"""Texts written at random under a form match it."""
 
 import json
 import re
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
-from jan_host import ChatRequest, CompletionRequest, InvalidRequestError
-from jan_host.kit.structure import Form, Grammars, TokenTable, form_of
+from jan_host import InvalidRequestError
+from jan_host.kit.structure import Form, Grammars, TokenTable
 
 from tests.core.kit.structure.writing import END, START, table, write
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
+"""The compiler that all tests share lives in one loop."""
+
 
 ADDRESS = {
     "type": "object",
@@ -72,10 +74,6 @@ GBNF = {
 NUMBERS = 'root ::= sum\nsum ::= term ([-+*/] term)*\nterm ::= [0-9]+ | "(" sum ")"\n'
 
 
-def _ask(**options: Any) -> ChatRequest:
-    return msgspec.convert({"messages": [{"role": "user", "content": "Hi"}], **options}, ChatRequest)
-
-
 async def _texts(grammars: Grammars, form: Form, count: int = 6) -> list[str]:
     """The texts, written at random, that came to an end; at least one did."""
     plain = [write(each, seed) for seed, each in enumerate(await grammars.constraints(form, count))]
@@ -88,29 +86,34 @@ async def _texts(grammars: Grammars, form: Form, count: int = 6) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
+@IN_ONE_LOOP
 async def test_json_matches_its_schema(grammars: Grammars, name: str) -> None:
     schema = SCHEMAS[name]
     for text in await _texts(grammars, Form.of_schema(schema, param="x"), 12):
         jsonschema.validate(json.loads(text), schema, cls=jsonschema.Draft202012Validator)
 
 
+@IN_ONE_LOOP
 async def test_json_is_written_on_one_line(grammars: Grammars) -> None:
     for text in await _texts(grammars, Form.of_schema({"const": {"a": 1, "b": [1, 2]}}, param="x")):
         assert text == '{"a": 1, "b": [1, 2]}'
 
 
 @pytest.mark.parametrize("pattern", REGEXES)
+@IN_ONE_LOOP
 async def test_text_matches_its_regular_expression(grammars: Grammars, pattern: str) -> None:
     for text in await _texts(grammars, Form.of_regex(pattern, param="x")):
         assert re.fullmatch(pattern, text)
 
 
 @pytest.mark.parametrize("grammar", GBNF)
+@IN_ONE_LOOP
 async def test_text_matches_its_gbnf_grammar(grammars: Grammars, grammar: str) -> None:
     for text in await _texts(grammars, Form.of_grammar(grammar, param="x")):
         assert re.fullmatch(GBNF[grammar], text), text
 
 
+@IN_ONE_LOOP
 async def test_a_recursive_gbnf_grammar_writes_what_it_means(grammars: Grammars) -> None:
     for text in await _texts(grammars, Form.of_grammar(NUMBERS, param="x"), 12):
         inner = text
@@ -119,12 +122,14 @@ async def test_a_recursive_gbnf_grammar_writes_what_it_means(grammars: Grammars)
         assert re.fullmatch(r"\d+([-+*/]\d+)*", inner), text
 
 
+@IN_ONE_LOOP
 async def test_text_matches_its_lark_grammar(grammars: Grammars) -> None:
     lark = 'start: "<" NAME ">" %json {"type": "boolean"}\nNAME: /[a-z]{1,5}/\n'
     for text in await _texts(grammars, Form.of_grammar(lark, param="x")):
         assert re.fullmatch(r"<[a-z]{1,5}>(true|false)", text)
 
 
+@IN_ONE_LOOP
 async def test_a_lark_grammar_may_name_control_tokens_and_no_text_matches_them(grammars: Grammars) -> None:
     (named,) = await grammars.constraints(Form.of_grammar('start: <|start|> "x"', param="x"), 1)
     (anything,) = await grammars.constraints(Form.of_regex(r"(?s:.)*", param="x"), 1)
@@ -134,6 +139,7 @@ async def test_a_lark_grammar_may_name_control_tokens_and_no_text_matches_them(g
     assert END in anything.allowed()
 
 
+@IN_ONE_LOOP
 async def test_the_end_is_allowed_where_the_text_is_whole_and_alone_where_it_must(grammars: Grammars) -> None:
     (word,) = await grammars.constraints(Form.of_regex("a{1,2}", param="x"), 1)
     assert word.allowed().tolist() == [ord("a")]
@@ -143,6 +149,7 @@ async def test_the_end_is_allowed_where_the_text_is_whole_and_alone_where_it_mus
     assert word.complete
 
 
+@IN_ONE_LOOP
 async def test_what_can_come_alone_is_given_at_once(grammars: Grammars) -> None:
     form = Form.of_schema(ADDRESS, param="x")
     (constraint,) = await grammars.constraints(form, 1, forces=True)
@@ -151,6 +158,7 @@ async def test_what_can_come_alone_is_given_at_once(grammars: Grammars) -> None:
     assert bytes(forced).decode().startswith('"street": "')
 
 
+@IN_ONE_LOOP
 async def test_forced_text_has_its_own_bytes_whatever_the_tokenizer_adds() -> None:
     grammars = Grammars(table("spaced"))
     form = Form.of_schema({"const": "four words of text"}, param="x")
@@ -160,6 +168,7 @@ async def test_forced_text_has_its_own_bytes_whatever_the_tokenizer_adds() -> No
         await grammars.close()
 
 
+@IN_ONE_LOOP
 async def test_a_model_without_an_end_is_told_so() -> None:
     known = table()
     endless = TokenTable(size=known.size, ends=(), special={}, spelled=known.spelled, tokenize=known.tokenize)
@@ -171,39 +180,10 @@ async def test_a_model_without_an_end_is_told_so() -> None:
         await grammars.close()
 
 
-def test_requests_without_a_form_have_none() -> None:
-    assert form_of(_ask()) is None
-    assert form_of(_ask(response_format={"type": "text"})) is None
-    assert form_of(CompletionRequest(prompt="Hi")) is None
-
-
-def test_strict_decides_what_happens_to_what_can_not_be_enforced() -> None:
-    def form(strict: bool | None) -> Form | None:
-        wanted = {"name": "x", "schema": {"type": "array", "uniqueItems": True}, "strict": strict}
-        return form_of(_ask(response_format={"type": "json_schema", "json_schema": wanted}))
-
-    exact, loose, unsaid = form(True), form(False), form(None)
-    assert exact is not None
-    assert exact.exact
-    assert loose == unsaid
-    assert loose is not None
-    assert not loose.exact
-
-
+@IN_ONE_LOOP
 async def test_what_strict_refuses_is_the_models_affair_otherwise(grammars: Grammars) -> None:
     schema = {"type": "array", "uniqueItems": True, "items": {"type": "boolean"}, "maxItems": 3}
     with pytest.raises(InvalidRequestError, match="uniqueItems"):
         await grammars.constraints(Form.of_schema(schema, param="x"), 1)
     for text in await _texts(grammars, Form.of_schema(schema, param="x", exact=False)):
         assert isinstance(json.loads(text), list)
-
-
-def test_two_forms_at_once_are_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="response_format and regex"):
-        form_of(_ask(response_format={"type": "json_object"}, regex="x"))
-
-
-def test_what_a_schema_says_about_itself_is_no_matter() -> None:
-    plain = Form.of_schema({"type": "string"}, param="x")
-    assert Form.of_schema({"type": "string", "$schema": "nonsense"}, param="x") == plain
-    assert Form.of_schema({"type": "string", "x-guidance": {"lenient": True}}, param="x") == plain
