@@ -11,7 +11,6 @@ from jan_host.kit.structure import Form, Grammars, TokenTable
 
 from tests.core.kit.structure.writing import END, START, table, write
 
-
 IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 """The compiler that all tests share lives in one loop."""
 
