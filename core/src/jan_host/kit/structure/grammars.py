@@ -73,7 +73,7 @@ class Grammars:
         if self._compiler is not None:
             await asyncio.to_thread(self._compiler.close)
         for pool in (self._compiling, self._masks):
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(pool.shutdown)  # what waits there ends at once
 
     def _compiled(self, form: Form) -> "asyncio.Future[LLMatcher | JanHostError]":
         """The form compiled, or why not: once, however many ask."""
@@ -98,6 +98,8 @@ class Grammars:
         try:
             if self._compiler is None:
                 self._compiler = _compiler(self._table)
+            if self._closed:  # asked behind the line above, so that one side sees the other
+                raise UnavailableError("The model was unloaded. Send the request again.")
             return self._compiler.compile(form, _SECONDS)
         except JanHostError as error:
             return error
