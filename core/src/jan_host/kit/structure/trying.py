@@ -72,6 +72,7 @@ class Trial:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            self._check_open()  # behind the line above: `close` sees the process, or this sees `close`
             if _ask(self._process, self._hello, _START_SECONDS)[0] is None:
                 code = self._end()
                 self._check_open()
