@@ -1,56 +1,39 @@
 """The one object that the outside talks to: the API, the command line, extras."""
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self
 
 from jan_host.config import Config
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
-from jan_host.contract.engine import (
-    Chats,
-    Completes,
-    Embeds,
-    Footprint,
-    Reranks,
-    Tokenizes,
-    capabilities_of,
-)
-from jan_host.contract.errors import (
-    ConflictError,
-    InvalidRequestError,
-    JanHostError,
-    ModelNotFoundError,
-    UnavailableError,
-)
-from jan_host.contract.events import DownloadInfo, Event, LibraryEvent
+from jan_host.contract.engine import Footprint
+from jan_host.contract.errors import JanHostError, ModelNotFoundError
+from jan_host.contract.events import DownloadInfo, Event
 from jan_host.contract.generation import Delta
 from jan_host.contract.importer import MEMORY_SHARE, ImportPlan, PullRequest
 from jan_host.contract.model import ModelInfo
-from jan_host.contract.options import GenerationOptions
 from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
 from jan_host.downloads import Downloads
 from jan_host.downloads.looking import Looker
+from jan_host.host.answers import Answers
 from jan_host.host.arrivals import Arrivals
 from jan_host.host.bringing import Bringing
 from jan_host.host.bus import EventBus
 from jan_host.host.catalog import Catalog
-from jan_host.host.changes import ModelPatch, change
-from jan_host.host.closing import Closing
-from jan_host.host.defaults import with_defaults
-from jan_host.host.describing import describe_download, unsupported
+from jan_host.host.changes import ModelPatch
+from jan_host.host.describing import describe_download
+from jan_host.host.finding import Finding
+from jan_host.host.folders import Folders
 from jan_host.host.following import Following
-from jan_host.host.imports import Imports, public
+from jan_host.host.gate import Gate
+from jan_host.host.imports import Imports
 from jan_host.host.launches import Launches
-from jan_host.host.leaving import Leaving
-from jan_host.host.looks import Looks
-from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
-from jan_host.host.reach import check_reach
+from jan_host.host.lifecycle import Lifecycle
+from jan_host.host.planning import Planner, public
 from jan_host.intake.discoveries import Found
 from jan_host.intake.drops import Drops
 from jan_host.intake.local import LocalImport, LocalImports, Progress, no_progress
@@ -58,14 +41,11 @@ from jan_host.kit.machine import device_memory, total_memory
 from jan_host.library import Entry, Library
 from jan_host.library.engines import Engines
 from jan_host.plugins import Plugins, load_plugins
-from jan_host.runtime import Launch, Runtime
+from jan_host.runtime import Runtime
 
 REPORT_IT = "Report it to its author, or disable the plugin."
 
 logger = logging.getLogger("jan_host.host")
-
-CapabilityT = TypeVar("CapabilityT")
-RequestT = TypeVar("RequestT", bound=GenerationOptions)
 
 
 class JanHost:
@@ -82,8 +62,10 @@ class JanHost:
             settings=config.plugin_settings,
             data_folder=config.plugin_data_folder,
         )
-        self.accepting = True
+        self._gate = Gate()
         self._bus = EventBus()
+        self._booting: asyncio.Task[None] | None = None
+        engines = Engines(self.plugins.engines())
         self.library = Library(
             models_folder=config.models_folder,
             folders=config.library_folders,
@@ -95,44 +77,56 @@ class JanHost:
         )
         self._budget = Footprint(ram=config.runtime.memory_bytes, device=config.runtime.device_memory_bytes)
         self.runtime = Runtime(config=config.runtime, publish=self._bus.publish, budget=lambda: self._budget)
-        self._leaving = Leaving(self.runtime)
-        self._booting: asyncio.Task[None] | None = None
         self._launches = Launches(self.plugins, self.library)
+        self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins, self._launches)
+        self._folders = Folders(
+            self.library,
+            self._catalog,
+            self.runtime,
+            Drops(self.library, config.models_folder, engines, self._is_busy),
+            self._bus.publish,
+            models_folder=config.models_folder,
+            used=config.library_folders,
+        )
         self._looker = Looker(os.environ, config.downloads)
-        engines = Engines(self.plugins.engines())
-        self._imports = Imports(
+        arrivals = Arrivals(self.library, config.models_folder, engines)
+        planner = Planner(
             self.plugins,
             self.library,
-            self.downloads,
             memory=lambda: self._budget.ram,
             looker=self._looker,
-            arrivals=Arrivals(self.library, config.models_folder, engines),
-            refresh=self.refresh,
+            arrivals=arrivals,
             config=config,
         )
+        self._imports = Imports(planner, self.downloads, arrivals, self.refresh)
         self._bringing = Bringing(
             self.library,
-            LocalImports(
-                self.library,
-                config.models_folder,
-                config.library_folders,
-                engines,
-            ),
+            LocalImports(self.library, config.models_folder, config.library_folders, engines),
             self.plugins.importers(),
             engines,
             self.refresh,
             local_paths=config.downloads.local_paths,
         )
-        self._catalog = Catalog(self.library, self.runtime, self.downloads, self.plugins, self._launches)
-        self.following = Following(
+        self._finding = Finding(
             self.library,
-            config.models_folder,
-            config.library_folders,
-            Drops(self.library, config.models_folder, engines, self._is_busy),
-            self._look,
+            self.runtime,
+            self._folders,
+            self._imports,
+            self._gate,
+            fetches=config.downloads.on_start,
         )
-        self._looks = Looks(
-            self._refresh, lambda: len(self.library.entries()), lambda: self.following.is_trusted
+        self._answers = Answers(
+            self._finding, self._launches, self.runtime, self._gate, max_waiting=config.runtime.max_waiting
+        )
+        self._lifecycle = Lifecycle(
+            self.library,
+            self.runtime,
+            self._launches,
+            self._finding,
+            self._folders,
+            self._imports,
+            self.downloads,
+            self._gate,
         )
 
     async def open(self) -> None:
@@ -167,9 +161,19 @@ class JanHost:
             except JanHostError as error:
                 logger.error("%s could not be started at boot: %s", model_id, error)
 
+    @property
+    def accepting(self) -> bool:
+        """Whether the host takes more work."""
+        return self._gate.open
+
+    @property
+    def following(self) -> Following:
+        """What watches the folders of models."""
+        return self._folders.following
+
     def begin_drain(self) -> None:
         """Accept no more work; what runs may end."""
-        self.accepting = False
+        self._gate.open = False
 
     async def close(self, grace_seconds: float = 0.0) -> None:
         """End everything: extras, downloads, and models after at most `grace_seconds`."""
@@ -185,7 +189,7 @@ class JanHost:
         await self.downloads.close()
         await self._looker.close()
         await self.runtime.close(grace_seconds)
-        await self._leaving.over()
+        await self._folders.left()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -196,39 +200,14 @@ class JanHost:
 
     async def refresh(self) -> None:
         """See what is on disk now."""
-        await self._looks.refresh()
+        await self._folders.refresh()
 
     async def glance(self) -> None:
         """As `refresh`; where there are many models, what is there already is shown meanwhile."""
-        await self._looks.glance()
-
-    async def _look(self, paths: Collection[Path] | None) -> None:
-        if paths is None:
-            await self.refresh()
-        else:
-            await self._refresh(paths)
+        await self._folders.glance()
 
     def _is_busy(self, model_id: str) -> bool:
         return model_id in self.runtime.running() or self._imports.running(model_id) is not None
-
-    async def look_for(self, model_id: str) -> None:
-        """See whether a model of which nothing is known was dropped into a folder a moment ago."""
-        await self.refresh()
-        if all(entry.model.id != model_id for entry in self.library.entries()):
-            await self.following.caught_up()
-
-    async def _refresh(self, paths: Collection[Path] | None = None) -> None:
-        changed = await asyncio.to_thread(self.library.refresh, paths)
-        if paths is None:
-            self.following.note(self.library.young())
-        await asyncio.to_thread(self._catalog.prepare)
-        if not changed:
-            return
-        self._bus.publish(LibraryEvent(models=sorted(changed)))
-        present = {entry.model.id for entry in self.library.entries()}
-        for model_id in self.runtime.running():
-            if model_id not in present:
-                self._leaving.begin(model_id)
 
     def models(self) -> Sequence[ModelInfo]:
         """All models, sorted by id, broken ones and those being downloaded included; not to be changed.
@@ -261,7 +240,7 @@ class JanHost:
         try:
             return self.model(model_id)
         except ModelNotFoundError:
-            await self.look_for(model_id)
+            await self._folders.look_for(model_id)
             return self.model(model_id)
 
     def _info(self, entry: Entry) -> ModelInfo:
@@ -273,67 +252,27 @@ class JanHost:
 
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Answer a conversation; see the contract."""
-        return self._generate(request, Chats, lambda model, final: model.chat(final))
+        return self._answers.chat(request)
 
     def complete(self, request: CompletionRequest) -> AsyncIterator[Delta]:
         """Continue one or several prompts; see the contract."""
-        requests = one_by_one(request)
-        if len(requests) == 1:
-            return self._complete_one(requests[0])
-        # A request that fills the queue by itself could never be done, however often it is sent again.
-        at_once = min(AT_ONCE, max(1, self.config.runtime.max_waiting // 2))
-        return complete_all(requests, self._complete_one, at_once)
-
-    def _complete_one(self, request: CompletionRequest) -> AsyncIterator[Delta]:
-        return self._generate(request, Completes, lambda model, final: model.complete(final))
-
-    async def _generate(
-        self,
-        request: RequestT,
-        capability: type[CapabilityT],
-        call: Callable[[CapabilityT, RequestT], AsyncIterator[Delta]],
-    ) -> AsyncIterator[Delta]:
-        entry = await self._entry(request.model)
-        launch = self._launches.of(entry)
-        check_reach(request, launch.engine)
-        async with (
-            self._lease(launch, capability) as model,
-            Closing(call(model, with_defaults(request, entry.model))) as deltas,
-        ):
-            async for delta in deltas:
-                yield delta
+        return self._answers.complete(request)
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Turn texts into vectors."""
-        async with self._lease(await self._launch(request.model), Embeds) as model:
-            return await model.embed(request)
+        return await self._answers.embed(request)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Score documents against a query."""
-        async with self._lease(await self._launch(request.model), Reranks) as model:
-            return await model.rerank(request)
+        return await self._answers.rerank(request)
 
     async def tokenize(self, model_id: str | None, text: str) -> list[int]:
         """The ids of a text's tokens."""
-        async with self._lease(await self._launch(model_id), Tokenizes) as model:
-            return await model.tokenize(text)
+        return await self._answers.tokenize(model_id, text)
 
     async def detokenize(self, model_id: str | None, tokens: Sequence[int]) -> str:
         """The text of some tokens."""
-        async with self._lease(await self._launch(model_id), Tokenizes) as model:
-            return await model.detokenize(tokens)
-
-    @asynccontextmanager
-    async def _lease(self, launch: Launch, capability: type[CapabilityT]) -> AsyncIterator[CapabilityT]:
-        self._check_accepting()
-        async with self.runtime.lease(launch) as model:
-            # Its class is asked: for an object, a protocol looks for every method, which takes 8 us.
-            if not issubclass(type(model), capability):
-                raise unsupported(launch.model, capability, capabilities_of(model))
-            yield cast(CapabilityT, model)
-
-    async def _launch(self, model_id: str | None) -> Launch:
-        return self._launches.of(await self._entry(model_id))
+        return await self._answers.detokenize(model_id, tokens)
 
     async def start(self, model_id: str, overrides: Mapping[str, Any] | None = None) -> ModelInfo:
         """Start a model and wait until it is ready.
@@ -341,24 +280,11 @@ class JanHost:
         `overrides` go over its settings until it is stopped. A model that runs with others is
         started anew; without any, it goes on as it runs.
         """
-        self._check_accepting()
-        entry = await self._entry(model_id)
-        if overrides:
-            overrides = self._launches.override(entry, overrides)
-        try:
-            await self.runtime.start(self._launches.of(entry), explicit=True)
-        except JanHostError:
-            if overrides:
-                self._launches.withdraw(entry.model.id, overrides)  # a later request fares better without
-            raise
-        return self._info(entry)
+        return self._info(await self._lifecycle.start(model_id, overrides))
 
     async def stop(self, model_id: str) -> ModelInfo:
         """Let the running requests end, then free the model's memory."""
-        entry = await self._entry(model_id, bring=False)
-        self._launches.forget(entry.model.id)
-        await self.runtime.stop(entry.model.id)
-        return self._info(entry)
+        return self._info(await self._lifecycle.stop(model_id))
 
     async def change(self, model_id: str, patch: ModelPatch) -> ModelInfo:
         """Change fields of a model's model.json; a running model keeps its settings until it is stopped.
@@ -368,9 +294,7 @@ class JanHost:
             ConflictError: It is being downloaded, or lies where jan-host does not write.
             ValidationError: A value can't be used.
         """
-        entry = await self._entry(model_id, bring=False)
-        await asyncio.to_thread(change, self.library, entry, patch)
-        await self.refresh()
+        entry = await self._lifecycle.change(model_id, patch)
         return self.model(entry.model.id)
 
     async def delete(self, model_id: str, *, cancel: bool = False) -> None:
@@ -380,23 +304,7 @@ class JanHost:
             ModelNotFoundError: There is none with that id.
             ConflictError: It is being downloaded, and `cancel` is not set.
         """
-        download = self._imports.running(model_id)
-        if download is not None:
-            if not cancel:
-                raise ConflictError(
-                    f"The model {model_id!r} is being downloaded. Wait, or delete it with ?cancel=true."
-                )
-            with contextlib.suppress(ConflictError):  # complete by now: it goes like any other
-                await self.downloads.cancel(download.id, drop=True)
-            await self.refresh()
-            if all(entry.model.id != model_id for entry in self.library.entries()):
-                return
-        entry = await self._entry(model_id, bring=False)
-        self._launches.forget(entry.model.id)
-        gone = ModelNotFoundError(f"The model {entry.model.id!r} is deleted.", param="model")
-        async with self.runtime.removing(entry.model.id, gone):
-            await asyncio.to_thread(self.library.delete, entry.model.id)
-            await self.refresh()
+        await self._lifecycle.delete(model_id, cancel=cancel)
 
     async def plan(self, request: PullRequest, *, local: bool = True) -> ImportPlan:
         """What a pull would fetch and write, with addresses as they may be shown."""
@@ -412,7 +320,7 @@ class JanHost:
             local: Whether the one who asks is a user of this machine: others may not name its files and
                 its network.
         """
-        self._check_accepting()
+        self._gate.check()
         await self.refresh()
         return await self._imports.pull(request, local=local)
 
@@ -426,7 +334,7 @@ class JanHost:
             local: Whether the one who asks is a user of this machine.
             progress: Told the bytes that are done and those of all, in another thread.
         """
-        self._check_accepting()
+        self._gate.check()
         found = await self._bringing.bring(request, local=local, progress=progress)
         return [self.model(model_id) for model_id in found]
 
@@ -440,7 +348,7 @@ class JanHost:
 
     async def export(self, model_id: str, target: Path, progress: Progress = no_progress) -> None:
         """Copy a model into a new folder, with a model.json in canonical form."""
-        entry = await self._entry(model_id, bring=False)
+        entry = await self._finding.to_change(model_id)
         await self._bringing.export(entry, target, progress)
 
     def subscribe(self) -> AsyncIterator[Event]:
@@ -455,40 +363,3 @@ class JanHost:
     def last_event_id(self) -> str:
         """The id of the newest event."""
         return self._bus.last_id
-
-    def _check_accepting(self) -> None:
-        if not self.accepting:
-            raise UnavailableError("The host is shutting down. Try again when it is back.", retry_after=5)
-
-    async def _entry(self, model_id: str | None, *, bring: bool = True) -> Entry:
-        """The library's entry for a request, fit to be started."""
-        # The seeds write some ids with a slash in front, which is no part of the id.
-        named = None if model_id is None else model_id.lstrip("/")
-        entry = await self._only_entry() if named is None else await self._named_entry(named)
-        if bring and self.config.downloads.on_start and entry.available:
-            self._check_accepting()
-            await self._imports.bring(entry.model.id)
-            entry = self.library.get(entry.model.id)
-        if self._imports.running(entry.model.id) is not None:
-            raise ConflictError(f"The model {entry.model.id!r} is still being downloaded.", param="model")
-        return entry
-
-    async def _named_entry(self, model_id: str) -> Entry:
-        try:
-            return self.library.get(model_id)
-        except ModelNotFoundError:
-            await self.look_for(model_id)
-            return self.library.get(model_id)
-
-    async def _only_entry(self) -> Entry:
-        running = self.runtime.running()
-        if len(running) == 1:
-            return self.library.get(running[0])
-        usable = [entry for entry in self.library.entries() if entry.usable]
-        if not running and len(usable) == 1:
-            return usable[0]
-        names = ", ".join(running or [entry.model.id for entry in usable[:10]]) or "none yet"
-        raise InvalidRequestError(
-            f"The request names no model, and not exactly one is running. Set 'model' to one of: {names}.",
-            param="model",
-        )
