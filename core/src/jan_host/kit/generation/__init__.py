@@ -12,11 +12,12 @@ from jan_host.kit.generation.asking import (
     refuse_best_of,
     token_limit,
 )
-from jan_host.kit.generation.jobs import Job, Sequence, Vocabulary
+from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.logprobs import Reporter
 from jan_host.kit.generation.options import MIROSTAT_CANDIDATES, SamplingOptions
 from jan_host.kit.generation.prefixes import common_prefix
 from jan_host.kit.generation.scheduler import Event, Scheduler, Stepper
+from jan_host.kit.generation.sequences import Sequence, Vocabulary
 
 __all__ = [
     "MIROSTAT_CANDIDATES",

@@ -1,5 +1,6 @@
 """Log probabilities of tokens, as the model gives them before any sampling option changes them."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -75,6 +76,31 @@ class Reporter:
     def _spelled(self, token: int) -> tuple[str, list[int]]:
         data = self._vocabulary.spelled(token)
         return data.decode("utf-8", "replace"), list(data)
+
+
+class HeldLogprobs:
+    """Log probabilities of tokens, held back as long as all of their text is."""
+
+    def __init__(self) -> None:
+        self._held: deque[tuple[TokenLogprob, int]] = deque()
+        self._shown = 0
+        """Bytes that were shown beyond those of the tokens that were told."""
+
+    def hold(self, logprob: TokenLogprob, size: int) -> None:
+        """Keep what is told of a token whose text has `size` bytes."""
+        self._held.append((logprob, size))
+
+    def release(self, text: str, *, all_of_them: bool = False) -> list[TokenLogprob]:
+        """Those of the tokens of which `text` shows something, or all that are left."""
+        if not self._held:
+            return []
+        self._shown += len(text.encode("utf-8", "replace"))
+        told = []
+        while self._held and (all_of_them or self._shown > 0):
+            logprob, size = self._held.popleft()
+            self._shown -= size
+            told.append(logprob)
+        return told
 
 
 def _logprob(known: npt.NDArray[np.float32], token: int, total: float) -> float:

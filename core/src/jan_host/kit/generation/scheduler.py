@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from jan_host.contract.errors import EngineError, JanHostError, TooManyRequestsError, UnavailableError
 from jan_host.contract.generation import Delta
-from jan_host.kit.generation.jobs import Job, Sequence
+from jan_host.kit.generation.jobs import Job
+from jan_host.kit.generation.sequences import Sequence
 
 _LOG = logging.getLogger(__name__)
 
