@@ -141,6 +141,13 @@ def test_a_stand_in_from_outside_is_nothing_special() -> None:
     assert json.loads(to_json(read(body))) == body
 
 
+def test_what_a_user_wrote_may_have_any_names() -> None:
+    parameters = {"properties": {"$extra": 1, "$other": {"$extra": {"type": "$other"}}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}, "own": {"$extra": 2}}
+    body = {"messages": said("x"), "tools": [tool]}
+    assert json.loads(to_json(read(body))) == body
+
+
 def test_where_one_form_is_known_its_type_may_be_left_out() -> None:
     bare = {"function": {"name": "f"}}
     call = {"id": "c", "function": {"name": "f"}}

@@ -54,19 +54,25 @@ def as_plain(value: Any, *, unknown: bool = True) -> Any:
         value: A Struct, or anything else that `msgspec.to_builtins` takes.
         unknown: Whether the fields that no type names stand beside the others, or are left out.
     """
-    return _merged(msgspec.to_builtins(value), unknown)
+    return _merged(msgspec.to_builtins(value), value, unknown)
 
 
-def _merged(value: Any, unknown: bool) -> Any:
-    """The value with kept fields where they belong; they never take the place of others."""
-    if isinstance(value, list):
-        return [_merged(item, unknown) for item in value]
-    if not isinstance(value, dict):
-        return value
-    extra = value.pop(KEPT, None) or {}
-    if value.get("type") == OTHER:
-        return extra
-    found = {name: _merged(item, unknown) for name, item in value.items()}
-    if unknown:
-        found |= {name: item for name, item in extra.items() if name not in found}
-    return found
+def _merged(plain: Any, value: Any, unknown: bool) -> Any:
+    """What `value` became as builtins, with kept fields where they belong; they replace no others.
+
+    Both are walked together: a dict that a user wrote may hold any names, the host's own included.
+    """
+    if isinstance(value, Unknown):
+        return value.extra or {}
+    if isinstance(value, msgspec.Struct):
+        kept = plain.pop(KEPT, None) or {}
+        for field, name in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            if name in plain:
+                plain[name] = _merged(plain[name], getattr(value, field), unknown)
+        return plain | {name: kept[name] for name in kept if name not in plain} if unknown else plain
+    if isinstance(value, list | tuple):
+        return [_merged(one, item, unknown) for one, item in zip(plain, value, strict=True)]
+    if isinstance(value, dict):
+        items = zip(plain.items(), value.values(), strict=True)
+        return {name: _merged(one, item, unknown) for (name, one), item in items}
+    return plain
