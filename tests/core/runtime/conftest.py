@@ -14,6 +14,7 @@ from jan_host.plugins import EngineOrigin
 from jan_host.runtime import Launch, Runtime
 
 from tests.core.runtime import engines
+from tests.processes import children_with
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -80,12 +81,13 @@ MakeRuntime = Callable[..., Runtime]
 async def make_runtime(events: Events) -> AsyncIterator[MakeRuntime]:
     made: list[Runtime] = []
 
-    def make(*, budget: Footprint | None = None, **settings: Any) -> Runtime:
+    def make(*, budget: Footprint | None = None, cores: int | None = None, **settings: Any) -> Runtime:
         small = {"start_timeout_seconds": 30.0, "stop_seconds": 5.0, "cooldown_seconds": 30.0}
         runtime = Runtime(
             config=RuntimeConfig(**{**small, **settings}),
             publish=events.publish,
             budget=lambda: budget or Footprint(),
+            cores=cores,
         )
         made.append(runtime)
         return runtime
@@ -109,7 +111,7 @@ async def ask(runtime: Runtime, launch: Launch, prompt: str) -> str:
 
 def own_workers() -> list[psutil.Process]:
     """The workers that this process started itself; servers of other tests have theirs."""
-    return [child for child in psutil.Process().children() if "jan_host.runtime.worker" in child.cmdline()]
+    return children_with("jan_host.runtime.worker")
 
 
 class Gate:

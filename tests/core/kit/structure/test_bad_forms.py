@@ -183,9 +183,8 @@ async def test_a_killed_trial_is_started_again() -> None:
         await grammars.constraints(Form.of_regex("a", param="x"), 1)
         (process,) = set(psutil.Process().children()) - before
         process.kill()
-        with pytest.raises(InvalidRequestError, match="needs more memory"):
-            await grammars.constraints(Form.of_regex("b", param="x"), 1)
-        assert await grammars.constraints(Form.of_regex("c", param="x"), 1)
+        process.wait(30)
+        assert await grammars.constraints(Form.of_regex("b", param="x"), 1)
     finally:
         await grammars.close()
     assert set(psutil.Process().children()) <= before

@@ -3,14 +3,14 @@
 Run by its path, with llguidance and the standard library alone (see `trying`). Lines of JSON come in: first
 ``{"special": [...]}``, the texts of control tokens, then ``{"grammar": ..., "limits": {...}}``; a line of
 JSON goes out for each: ``{}``, then ``{"problem": text or null}``. It ends when its input ends, also while it
-compiles, and when it has had nothing to do for a while.
+compiles.
 """
 
 import json
 import os
 import sys
 import threading
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
@@ -19,8 +19,6 @@ _STACK = 2 << 20
 """Bytes: a quarter of what threads have elsewhere, so that what passes here has room there."""
 _MEMORY = 2 << 30
 """Bytes of address space."""
-_IDLE = 60.0
-"""Seconds without work after which the process ends."""
 _STEPS = 24
 _TOO_COMPLEX = ("LexerTooComplex", "ParserTooComplex")
 
@@ -65,10 +63,7 @@ def _work(lines: "SimpleQueue[bytes]") -> None:
     while True:
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
-        try:
-            asked = json.loads(lines.get(timeout=_IDLE))
-        except Empty:
-            os._exit(0)
+        asked = json.loads(lines.get())
         answer = {"problem": _problem(tokenizer, asked["grammar"], asked["limits"])}
 
 

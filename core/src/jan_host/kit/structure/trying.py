@@ -13,6 +13,8 @@ from jan_host.contract.errors import EngineError, UnavailableError
 
 _PROGRAM: Final = Path(__file__).with_name("trial.py")
 _START_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 60.0
+"""The process ends when it has had nothing to do for so long."""
 TOO_LONG: Final = "it takes longer to compile than grammars may"
 TOO_MUCH: Final = "it needs more memory or nests deeper than grammars may"
 
@@ -22,12 +24,15 @@ class Trial:
 
     Args:
         special: The texts of the model's control tokens, which a grammar may name.
+        idle_seconds: How long the process is kept without work.
     """
 
-    def __init__(self, special: Iterable[str]) -> None:
+    def __init__(self, special: Iterable[str], idle_seconds: float = IDLE_SECONDS) -> None:
         self._hello = {"special": list(special)}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._idle_seconds = idle_seconds
+        self._rest: threading.Timer | None = None
         self._closed = False
 
     def problem(self, grammar: str, limits: dict[str, int], seconds: float) -> str | None:
@@ -43,16 +48,14 @@ class Trial:
             UnavailableError: It was closed meanwhile.
         """
         with self._lock:
-            for _ in range(2):  # it may have ended for want of work the moment before
-                process = self._running()
-                answer, late = _ask(process, {"grammar": grammar, "limits": limits}, seconds)
-                if answer is not None:
-                    problem: str | None = answer["problem"]
-                    return problem
-                if self._end() != 0:
-                    break
-            self._check_open()
-            return TOO_LONG if late else TOO_MUCH
+            answer, late = _ask(self._running(), {"grammar": grammar, "limits": limits}, seconds)
+            if answer is None:
+                self._end()
+                self._check_open()
+                return TOO_LONG if late else TOO_MUCH
+            self._begin_rest()
+            problem: str | None = answer["problem"]
+            return problem
 
     def close(self) -> None:
         """End the process; what it tries now is given up."""
@@ -65,6 +68,8 @@ class Trial:
 
     def _running(self) -> "subprocess.Popen[bytes]":
         self._check_open()
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # somebody ended it while it had nothing to do
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(_PROGRAM)],
@@ -82,12 +87,27 @@ class Trial:
                 )
         return self._process
 
+    def _begin_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = threading.Timer(self._idle_seconds, self._over)
+        self._rest.daemon = True
+        self._rest.start()
+
+    def _over(self) -> None:
+        with self._lock:
+            if self._rest is threading.current_thread():  # no work has come while it waited for the lock
+                self._end()
+
     def _check_open(self) -> None:
         if self._closed:
             raise UnavailableError("The model was unloaded. Send the request again.")
 
     def _end(self) -> int | None:
         process, self._process = self._process, None
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
         if process is None:
             return None
         with suppress(OSError), process:  # closes its pipes, and waits
