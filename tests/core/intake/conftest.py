@@ -26,9 +26,14 @@ class Followed:
     async def until(self, holds: Callable[[dict[str, ModelInfo]], object]) -> dict[str, ModelInfo]:
         """Wait for the event after which it holds of the models."""
         events = self.host.subscribe()
-        async with asyncio.timeout(PATIENCE):
-            while not holds(self.all()):
-                await anext(events)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not holds(self.all()):
+                    await anext(events)
+        except TimeoutError:
+            files = sorted(str(path.relative_to(self.models)) for path in self.models.rglob("*"))
+            seen = {model.id: (model.status, model.status_reason) for model in self.all().values()}
+            raise AssertionError(f"it did not come about: {files=} {seen=}") from None
         return self.all()
 
     async def until_has(self, *ids: str, status: str = "downloaded") -> dict[str, ModelInfo]:
