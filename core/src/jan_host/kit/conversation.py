@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from jan_host.contract.chat import ChatMessage, Tool
+from jan_host.contract.chat import ChatMessage, ImagePart, Tool
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.unknown import as_plain
 
 Message = dict[str, Any]
 
+IMAGE = "image_url"
+"""The type of a part that is an image."""
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -30,19 +32,28 @@ class Habits:
     """A message that calls tools and says nothing has no content, not an empty one."""
 
 
-def conversation(messages: Sequence[ChatMessage | Mapping[str, Any]], habits: Habits) -> list[Message]:
+def conversation(
+    messages: Sequence[ChatMessage | Mapping[str, Any]], habits: Habits, image: str | None = None
+) -> list[Message]:
     """The messages as plain dicts: OpenAI's newer roles by their older names, and each content a text.
 
     Arguments of tool calls become what a template with these `habits` wants.
+
+    Args:
+        messages: In OpenAI's shape.
+        habits: The template's.
+        image: What stands for an image in the text; ``None``: images are refused.
 
     Raises:
         UnsupportedError: A content has a part that is not text.
         InvalidRequestError: A message is no message.
     """
-    return [_message(message, index, habits) for index, message in enumerate(messages)]
+    return [_message(message, index, habits, image) for index, message in enumerate(messages)]
 
 
-def _message(given: ChatMessage | Mapping[str, Any], index: int, habits: Habits) -> Message:
+def _message(
+    given: ChatMessage | Mapping[str, Any], index: int, habits: Habits, image: str | None
+) -> Message:
     fields = as_plain(given, unknown=False) if isinstance(given, msgspec.Struct) else given
     message = {key: value for key, value in fields.items() if value is not None}
     role = message.get("role")
@@ -51,18 +62,21 @@ def _message(given: ChatMessage | Mapping[str, Any], index: int, habits: Habits)
             f"Message {index} has no role. Give it one, such as user.", param=f"messages[{index}].role"
         )
     message["role"] = _ROLES.get(role, role)
-    message["content"] = _text(message.get("content", ""), index) or message.pop("refusal", "")
+    message["content"] = _text(message.get("content", ""), index, image) or message.pop("refusal", "")
     if habits.arguments and message.get("tool_calls"):
         message["tool_calls"] = [_with_arguments(call) for call in message["tool_calls"]]
     return message
 
 
-def _text(content: Any, index: int) -> str:
+def _text(content: Any, index: int, image: str | None) -> str:
     if isinstance(content, str):
         return content
     found = []
     for place, part in enumerate(content):
         kind = part if isinstance(part, str) else part.get("type", "text")
+        if image is not None and kind == IMAGE and part != IMAGE:
+            found.append(image)
+            continue
         text = part if isinstance(part, str) else part.get("text", part.get("refusal"))
         if not isinstance(text, str):
             raise UnsupportedError(
@@ -72,6 +86,17 @@ def _text(content: Any, index: int) -> str:
             )
         found.append(text)
     return "".join(found)
+
+
+def image_urls(messages: Sequence[ChatMessage]) -> list[str]:
+    """Where the images of a conversation are, in their order."""
+    return [
+        part.image_url.url
+        for message in messages
+        if isinstance(message.content, list)
+        for part in message.content
+        if isinstance(part, ImagePart)
+    ]
 
 
 def plain_tools(tools: Sequence[Tool | Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:

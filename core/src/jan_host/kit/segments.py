@@ -19,6 +19,8 @@ class Segment(NamedTuple):
 
     text: str
     control: bool
+    image: bool = False
+    """Whether the next image of the conversation stands here; there is no text then."""
 
 
 def text(segments: Iterable[Segment]) -> str:
@@ -109,6 +111,19 @@ class ControlTokens:
             known = re.compile("|".join(choices))
             self._splitters = {marker: known}  # the last one only: nearly always the same
         return known
+
+
+def with_images(segments: Iterable[Segment], mark: str) -> list[Segment]:
+    """The segments, with one of its own for each `mark` in their texts, where an image stands."""
+    found: list[Segment] = []
+    for segment in segments:
+        if segment.control or mark not in segment.text:
+            found.append(segment)
+            continue
+        for place, part in enumerate(segment.text.split(mark)):
+            found += [Segment("", False, image=True)] if place else []
+            found += [Segment(part, False)] if part else []
+    return found
 
 
 def strings(values: Iterable[Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from jan_host.kit.conversation import (
     shaped,
 )
 from jan_host.kit.probing import find_habits, find_shown
-from jan_host.kit.segments import ControlTokens, Segment, strings
+from jan_host.kit.segments import ControlTokens, Segment, strings, with_images
 
 Messages = Sequence[ChatMessage | Mapping[str, Any]]
 Tools = Sequence[Tool | Mapping[str, Any]] | None
@@ -39,6 +39,7 @@ class _Asked:
     add_generation_prompt: bool
     continue_final: bool
     variables: Variables
+    images: bool
 
     def is_short(self) -> bool:
         """Whether it is small enough for the event loop, by a quick look."""
@@ -153,6 +154,7 @@ class ChatTemplate:
         add_generation_prompt: bool = True,
         continue_final: bool = False,
         variables: Variables = None,
+        images: bool = False,
     ) -> list[Segment]:
         """The prompt for a conversation.
 
@@ -160,18 +162,20 @@ class ChatTemplate:
         a thread, with 2 seconds to end.
 
         Args:
-            messages: In OpenAI's shape; contents are texts or lists of text parts.
+            messages: In OpenAI's shape; contents are texts or lists of parts.
             tools: In OpenAI's shape.
             add_generation_prompt: End with what opens the assistant's turn.
             continue_final: The last message is the beginning of the answer: end with it, its turn open.
             variables: For the template, such as ``enable_thinking``.
+            images: Whether parts may be images; in their order, each becomes a segment of its own.
 
         Raises:
             InvalidRequestError: The template refuses the conversation, or fails on it; says why.
-            UnsupportedError: A message holds something other than text.
+            UnsupportedError: A message holds something other than text, and than images where they are
+                taken.
             ModelError: The template uses more time or memory than it may.
         """
-        asked = _Asked(messages, tools, add_generation_prompt, continue_final, variables)
+        asked = _Asked(messages, tools, add_generation_prompt, continue_final, variables, images)
         if asked.is_short():
             try:
                 return self._segments(asked, Budget(_QUICK_SECONDS))
@@ -187,9 +191,12 @@ class ChatTemplate:
         add_generation_prompt: bool = True,
         continue_final: bool = False,
         variables: Variables = None,
+        images: bool = False,
     ) -> list[Segment]:
         """`render` on this thread, for callers without an event loop."""
-        return self._patient(_Asked(messages, tools, add_generation_prompt, continue_final, variables))
+        return self._patient(
+            _Asked(messages, tools, add_generation_prompt, continue_final, variables, images)
+        )
 
     def _patient(self, asked: "_Asked") -> list[Segment]:
         from jan_host.kit.program import exceeded
@@ -200,19 +207,24 @@ class ChatTemplate:
             raise exceeded(error) from error
 
     def _segments(self, asked: "_Asked", budget: Budget) -> list[Segment]:
-        messages = conversation(asked.messages, self._habits)
+        messages = conversation(asked.messages, self._habits, "" if asked.images else None)
         context = {**_checked(asked.variables), "tools": plain_tools(asked.tools)}
         budget.allow(sum(map(len, strings([messages, context]))))
         control = self._control
         budget.marker = marker = control.marker([messages, context], self.source)
         end = control.marker([messages, context], self.source + marker) if asked.continue_final else ""
+        image = control.marker([messages, context], self.source + marker + end) if asked.images else ""
+        if image:
+            messages = conversation(asked.messages, self._habits, image)
+        count = sum(message["content"].count(image) for message in messages) if image else 0
         if end:
             messages = _left_open(messages, end)
         messages = [{**control.mark(message, marker), "role": message["role"]} for message in messages]
         context = control.mark(context, marker)
         context["add_generation_prompt"] = asked.add_generation_prompt and not asked.continue_final
         written = self._written(messages, context, budget)
-        return control.split(_cut(written, end) if end else written, marker)
+        segments = control.split(_cut(written, end) if end else written, marker)
+        return _with_images(segments, image, count) if image else segments
 
     def _written(self, messages: Sequence[Message], context: Mapping[str, Any], budget: Budget) -> str:
         """What the template writes, also when it refuses a system message where this conversation has one."""
@@ -252,6 +264,17 @@ def _left_open(messages: Sequence[Message], end: str) -> list[Message]:
             "Only an answer can be continued, and the last message is not the assistant's.", param="messages"
         )
     return [*before, {**last, "content": last["content"] + end}]
+
+
+def _with_images(segments: list[Segment], image: str, count: int) -> list[Segment]:
+    found = with_images(segments, image)
+    if sum(segment.image for segment in found) != count:
+        raise InvalidRequestError(
+            "The model's chat template does not show every image once. Send images in messages of the user,"
+            " or give the model another prompt_template in its model.json.",
+            param="messages",
+        )
+    return found
 
 
 def _cut(written: str, end: str) -> str:

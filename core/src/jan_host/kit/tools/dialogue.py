@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jan_host.contract.chat import ChatMessage, ChatRequest
 from jan_host.contract.unknown import as_plain
-from jan_host.kit.conversation import Message
+from jan_host.kit.conversation import Message, image_urls
 from jan_host.kit.segments import Segment, text
 from jan_host.kit.structure import Form
 from jan_host.kit.template import ChatTemplate
@@ -28,6 +28,8 @@ class Asked:
 
     segments: Sequence[Segment] = ()
     """The prompt."""
+    images: Sequence[str] = ()
+    """Where the images are that stand among the segments, in their order."""
     stops: Sequence[str] = ()
     """Stop strings; a reader looks for them itself."""
     reader: Callable[[], Reader] | None = None
@@ -46,6 +48,7 @@ class Dialogue:
         control: The vocabulary's control tokens by their text.
         system_prompt: For conversations without a system message.
         reasoning: Whether reasoning is told apart from content.
+        images: Whether the model takes images.
     """
 
     def __init__(
@@ -55,10 +58,12 @@ class Dialogue:
         *,
         system_prompt: str | None = None,
         reasoning: bool = True,
+        images: bool = False,
     ) -> None:
         self._template = template
         self._control = control
         self._system_prompt = system_prompt
+        self._images = images
         self.format = self._format(reasoning)
         """How the model calls tools."""
         self._tags = known_tags(template.source) if reasoning else ()
@@ -77,22 +82,26 @@ class Dialogue:
 
         Raises:
             InvalidRequestError: The template refuses the conversation, or the tools make no sense.
-            UnsupportedError: A tool of another type than function.
+            UnsupportedError: A tool of another type than function, or a part that the model can't read.
         """
         wanted = wanted_tools(request)
         messages = self._messages(request, wanted)
         last = request.messages[-1]
+        images = image_urls(request.messages)
         segments = await self._template.render(
             messages,
             tools=wanted.tools if self._template.shows.tools else None,
             continue_final=last.role == "assistant" and not last.tool_calls and bool(last.content),
             variables=_variables(request),
+            images=self._images and bool(images),
         )
         stops = [*request.stops(), *self._template.stop_texts]
         inside = opened(self._tags, text(segments[-3:])[-_END:])
         reader = self._reader(wanted, stops, inside)
         form = self._form(wanted, inside) if wanted.must else None
-        return Asked(segments=segments, stops=stops, reader=reader, shown=self._shown, form=form)
+        return Asked(
+            segments=segments, images=images, stops=stops, reader=reader, shown=self._shown, form=form
+        )
 
     def _form(self, wanted: WantedTools, inside: Tags | None) -> Form:
         return must_call(
