@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from jan_host_openai.client import connect
+from jan_host_openai.connection import MOST_HEADER_BYTES, MOST_WAITING_BYTES
+from jan_host_openai.pool import MOST_IDLE, Pool
 from jan_host_openai.settings import OpenAIUpstream
-from jan_host_openai.transport import MOST_HEADER_BYTES, MOST_IDLE, MOST_WAITING_BYTES, QuickTransport
+from jan_host_openai.transport import QuickTransport
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,7 +34,7 @@ async def asking(serve: Serve) -> AsyncIterator[tuple[httpx2.AsyncClient, list[i
     server = await asyncio.start_server(note, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with httpx2.AsyncClient(
-        transport=QuickTransport(), base_url=f"http://127.0.0.1:{port}", timeout=10
+        transport=QuickTransport(Pool()), base_url=f"http://127.0.0.1:{port}", timeout=10
     ) as client:
         yield client, connections
     server.close()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from jan_host_openai.pool import Pool
+
 TIMEOUT = 600.0
 CONNECT_TIMEOUT = 10.0
 API_VERSION = "2024-10-21"
@@ -42,12 +44,13 @@ def connect(settings: OpenAIUpstream, url: str, model: str, *, reasoning: bool) 
 
     key = read_secret(settings.api_key, "api_key") if settings.api_key else ""
     headers = _headers(settings)
+    http, pool = _http(settings, url)
     client = AsyncOpenAI(
         base_url=url,
         api_key=key,
         default_headers=headers,
         max_retries=settings.max_retries or 0,
-        http_client=_http_client(settings, url),
+        http_client=http,
         _enforce_credentials=False,
     )
     # Given as None, the client would take these from its environment, and tell them to any server.
@@ -61,6 +64,7 @@ def connect(settings: OpenAIUpstream, url: str, model: str, *, reasoning: bool) 
         settings.stream_usage is not False,
         # The client refuses to work without a key, unless told that this header is left out on purpose.
         headers={} if key or "authorization" in map(str.casefold, headers) else {"Authorization": Omit()},
+        pool=pool,
     )
 
 
@@ -83,6 +87,7 @@ def connect_azure(
         )
     headers = _headers(settings)
     version = settings.api_version or API_VERSION
+    http, pool = _http(settings, endpoint)
     client = AsyncAzureOpenAI(
         azure_endpoint=endpoint,
         azure_deployment=deployment,
@@ -91,7 +96,7 @@ def connect_azure(
         azure_ad_token_provider=tokens,
         default_headers=headers,
         max_retries=settings.max_retries or 0,
-        http_client=_http_client(settings, endpoint),
+        http_client=http,
     )
     client.organization, client.project = settings.organization, settings.project
     usage = settings.stream_usage
@@ -103,6 +108,7 @@ def connect_azure(
         Hiding([key or "", *headers.values(), *_tails(headers)]),
         version >= USAGE_SINCE if usage is None else usage,
         signs_in=tokens is not None,
+        pool=pool,
     )
 
 
@@ -115,20 +121,23 @@ def _headers(settings: OpenAIUpstream) -> dict[str, str]:
     return {name: read_secret(value, f"headers.{name}") for name, value in settings.headers.items()}
 
 
-def _http_client(settings: OpenAIUpstream, url: str) -> "httpx2.AsyncClient":
+def _http(settings: OpenAIUpstream, url: str) -> "tuple[httpx2.AsyncClient, Pool | None]":
+    """What the client asks through, and the connections below it, unless a proxy stands between."""
     import httpx2
     from openai import DefaultAsyncHttpxClient
 
+    from jan_host_openai.pool import Pool
     from jan_host_openai.transport import QuickTransport
 
     # A line for each request, with its URL, is too much for a log at the level "info".
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     trust = _trust(settings)
+    pool = None if settings.proxy or _has_proxy(url) else Pool(trust)
     try:
-        return DefaultAsyncHttpxClient(
+        client = DefaultAsyncHttpxClient(
             verify=True if trust is None else trust,
             proxy=read_secret(settings.proxy, "proxy") if settings.proxy else None,
-            transport=None if settings.proxy or _has_proxy(url) else QuickTransport(trust),
+            transport=None if pool is None else QuickTransport(pool),
             timeout=httpx2.Timeout(
                 settings.timeout or TIMEOUT, connect=settings.connect_timeout or CONNECT_TIMEOUT
             ),
@@ -140,6 +149,7 @@ def _http_client(settings: OpenAIUpstream, url: str) -> "httpx2.AsyncClient":
             f"The setting proxy can't be used ({type(error).__name__}). Write http://HOST:PORT.",
             param="settings.proxy",
         ) from None
+    return client, pool
 
 
 def _trust(settings: OpenAIUpstream) -> "ssl.SSLContext | None":

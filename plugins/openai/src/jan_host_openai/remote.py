@@ -1,9 +1,9 @@
 """One upstream that can be asked: for a whole answer, or for a stream."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from jan_host import GenerationOptions, InvalidRequestError, UpstreamError, to_json
@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
+    from jan_host_openai.pool import Origin, Pool, Timeouts
+
 JSON = {"Content-Type": "application/json"}
 
-Headers = list[tuple[bytes, bytes]]
+
+class Prepared(NamedTuple):
+    """All of a request but its body, as the client makes it."""
+
+    origin: "Origin"
+    head: bytes
+    """Without the length of the body, and the empty line behind it."""
+    timeouts: "Timeouts"
 
 
 @dataclass(slots=True)
@@ -38,8 +47,10 @@ class Remote:
     """What each request's own headers say, over the client's."""
     signs_in: bool = False
     """Whether each request needs a token that the client asks for."""
+    pool: "Pool | None" = None
+    """The connections below the client, where it has no proxy between."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _prepared: "dict[str, tuple[httpx2.URL, Headers, dict[str, Any]]]" = field(default_factory=dict)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
 
     async def look(self, path: str) -> bytes:
         """What lies at a path; errors as in `ask`."""
@@ -77,7 +88,7 @@ class Remote:
                 if _media_type(response) == "application/json":
                     yield [await response.aread()]
                     return
-                async for received in response.aiter_bytes():
+                async for received in _parts(response):
                     events = reader.feed(received)
                     if events:
                         yield events
@@ -107,10 +118,10 @@ class Remote:
     async def _post(self, path: str, body: msgspec.Struct) -> "httpx2.Response":
         """Send a request; the answer's body is not read yet."""
         with translated(self.name, self.hide):
-            if self.signs_in or self.client.max_retries:
+            if self.pool is None or self.signs_in or self.client.max_retries:
                 response = await self._post_by_client(path, body)
             else:
-                response = await self._post_prepared(path, body)
+                response = await self._post_through(self.pool, path, body)
         if _media_type(response) == "text/html":
             await response.aclose()
             raise UpstreamError(
@@ -120,7 +131,7 @@ class Remote:
         return response
 
     async def _post_by_client(self, path: str, body: msgspec.Struct) -> "httpx2.Response":
-        """With the client's retries and its sign-in."""
+        """With the client's retries, its sign-in and its proxy."""
         import httpx2
 
         return await self.client.post(
@@ -131,17 +142,15 @@ class Remote:
             stream=True,
         )
 
-    async def _post_prepared(self, path: str, body: msgspec.Struct) -> "httpx2.Response":
-        """With the URL and headers that the client made for the first request to this path.
+    async def _post_through(self, pool: "Pool", path: str, body: msgspec.Struct) -> "httpx2.Response":
+        """With the head that the client made for the first request to this path.
 
-        It would make them anew each time, which costs more than all the rest of a request.
+        It would make it anew each time, which costs more than all the rest of a request.
         """
-        import httpx2
-
-        url, headers, extensions = self._prepared.get(path) or self._prepare(path)
-        request = httpx2.Request("POST", url, headers=headers, content=to_json(body), extensions=extensions)
-        http: httpx2.AsyncClient = self.client._client  # the one that it was given
-        response = await http.send(request, stream=True)
+        origin, head, timeouts = self._prepared.get(path) or self._prepare(path)
+        content = to_json(body)
+        request = b"%scontent-length: %d\r\n\r\n%s" % (head, len(content), content)
+        response = await pool.ask(origin, request, timeouts)
         if response.is_success:
             return response
         try:
@@ -150,17 +159,27 @@ class Remote:
             await response.aclose()
         raise refusal(response.status_code, response.headers, _document(told), self.name, self.hide)
 
-    def _prepare(self, path: str) -> "tuple[httpx2.URL, Headers, dict[str, Any]]":
+    def _prepare(self, path: str) -> Prepared:
         from openai._models import FinalRequestOptions  # the client's own way, which has no public name
+
+        from jan_host_openai.pool import Origin
+        from jan_host_openai.transport import head_of, timeouts_of
 
         options = FinalRequestOptions.construct(
             method="post", url=path, headers={**JSON, **self.headers}, content=b""
         )
         request = self.client._build_request(options)
-        # The length is that of each body.
         headers = [pair for pair in request.headers.raw if pair[0].lower() != b"content-length"]
-        self._prepared[path] = prepared = (request.url, headers, dict(request.extensions))
+        prepared = Prepared(Origin.of(request.url), head_of(request, headers), timeouts_of(request))
+        self._prepared[path] = prepared
         return prepared
+
+
+def _parts(response: "httpx2.Response") -> AsyncIterator[bytes]:
+    """The body as it comes; without the HTTP client's own layers where they have nothing to decode."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return aiter(cast("AsyncIterable[bytes]", response.stream))
 
 
 def _media_type(response: "httpx2.Response") -> str:
