@@ -1,13 +1,16 @@
 """Plans with the engines' own estimates, and what those of other machines may not ask for."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from jan_host import ConflictError, ForbiddenError, InvalidRequestError, PullRequest
+from jan_host import ConflictError, ForbiddenError, InvalidRequestError, Model, PullRequest, Source
 from jan_host.config import load_config
 from jan_host.host import JanHost
+from jan_host.runtime.footprints import WORKER_BYTES
 
 from tests.core.host.conftest import POEM
 from tests.hub import Answer, Bytes, Hub, OnDisk, running_hub
@@ -202,3 +205,23 @@ async def test_a_plan_shows_no_password(host: JanHost, hub: Hub) -> None:
     plan = await host.plan(PullRequest(origin=address, import_format="https"))
     assert plan.size() == 1
     assert "hush" not in repr(plan)
+
+
+async def test_a_plan_counts_the_worker_beside_what_the_engine_reckons(
+    hub: Hub, host: JanHost, root: Path, smollm2: Path, tmp_path: Path
+) -> None:
+    engine = host.plugins.engine_for_format("gguf")
+    assert engine is not None
+    base = root / "engines" / engine.name / "engine.json"
+    base.parent.mkdir(parents=True)
+    base.write_text('{"n_parallel": 1}')  # else it depends on how much memory is free
+    plan = await host.plan(PullRequest(origin=REPO))
+    [variant] = [variant for variant in plan.variants if variant.name == "Q2_K"]
+    outline = tmp_path / "outline.gguf"
+    with smollm2.open("rb") as file:
+        outline.write_bytes(file.read(4 * MB))
+    os.truncate(outline, 200 * MB)
+    model = Model(id="tiny", format="gguf", sources=[Source(filename=outline.name)])
+    reckoned = engine.estimate(model, tmp_path, msgspec.convert({"n_parallel": 1}, engine.Settings))
+    assert variant.footprint is not None
+    assert variant.footprint.ram == reckoned.ram + WORKER_BYTES

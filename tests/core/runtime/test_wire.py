@@ -108,7 +108,7 @@ async def test_a_load_is_answered_by_its_progress_and_what_the_model_can_do(
         (
             {"ctx_len": "long"},
             "model_load_failed",
-            "The setting ctx_len can't be used: Expected `int`, got `str`",
+            'The setting ctx_len can\'t be used: it is "long", and should be a whole number',
         ),
     ],
 )

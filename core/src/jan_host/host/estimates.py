@@ -18,6 +18,8 @@ from jan_host.host.outlines import Outline
 from jan_host.host.settings import merged
 from jan_host.library import Library
 from jan_host.plugins import Plugins
+from jan_host.runtime.footprints import with_worker
+from jan_host.runtime.loading import decode_settings
 
 STEPS = (1 << 20, 8 << 20, 32 << 20)
 """So many bytes of a file are read, each more only where the engine could not do with the less."""
@@ -57,7 +59,7 @@ class Estimates:
         """
         engine = engine_of(model, self._plugins)
         if engine.runs_in == "host" or not assets:
-            return await _ask(engine, model, None, self._settings(engine, model))
+            return with_worker(engine, await _ask(engine, model, None, self._settings(engine, model)))
         if assets[0].member is not None or assets[0].parts:
             raise ImportFailedError("What lies in an archive, or comes in parts, is not looked into.")
         weights = _weights(assets)
@@ -67,7 +69,7 @@ class Estimates:
                 raise ImportFailedError("There are too many different models to look into each of them.")
             self._extras[key] = asyncio.create_task(self._extra(engine, model, assets))
         extra = await asyncio.shield(self._extras[key])
-        return extra.over(weights)
+        return with_worker(engine, extra.over(weights))
 
     async def close(self) -> None:
         """End what is still being read."""
@@ -77,10 +79,7 @@ class Estimates:
 
     def _settings(self, engine: Engine, model: Model) -> Any:
         layers = merged(engine, self._library.engine_defaults(engine.name), model.settings)
-        try:
-            return msgspec.convert(layers, engine.Settings, strict=False)
-        except msgspec.ValidationError as error:
-            raise ImportFailedError(f"The settings of {model.id} can't be used: {error}") from None
+        return decode_settings(engine, layers)
 
     async def _extra(self, engine: Engine, model: Model, assets: Sequence[Asset]) -> "_Extra":
         """What the model needs beside its weights, by more and more of its first file."""

@@ -15,6 +15,7 @@ from jan_host.contract.errors import (
     ValidationError,
 )
 from jan_host.contract.model import HOST_SETTINGS, Model
+from jan_host.contract.wording import refusal
 from jan_host.host.keeping import keep_alive_of
 from jan_host.host.settings import merged
 from jan_host.library import Entry, Library
@@ -150,4 +151,9 @@ def _check_overrides(overrides: Mapping[str, Any], engine: Engine) -> None:
     try:
         msgspec.convert(own, engine.Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise ValidationError(f"These settings can't be used: {error}", param="settings") from error
+        field, problem = refusal(error, own, engine.Settings)
+        if field is None:
+            raise ValidationError(f"These settings can't be used: {problem}", param="settings") from None
+        raise ValidationError(
+            f"The setting {field} can't be used: {problem}.", param=f"settings.{field}"
+        ) from None

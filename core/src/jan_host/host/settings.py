@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from jan_host.contract.engine import Engine
+from jan_host.contract.wording import described
 from jan_host.library.fields import setting_name, struct_types
 
 MASK = "***"
@@ -31,7 +31,11 @@ _IN_URL = re.compile(
 def merged(engine: Engine, *layers: Mapping[str, Any]) -> dict[str, Any]:
     """The layers in one, weakest first, under the names by which the engine knows its settings."""
     types, declared = struct_types(engine.Settings), _declared(engine.Settings)
-    found = {setting_name(key, types): value for layer in layers for key, value in layer.items()}
+    found: dict[str, Any] = {}
+    for layer in layers:
+        # Of a setting that one layer gives twice, the value under its own name counts.
+        for key in sorted(layer, key=lambda key: key in types):
+            found[setting_name(key, types)] = layer[key]
     return {
         # Only a Struct inside has names to be found.
         key: _named(value, declared[key]) if isinstance(value, list | dict) and key in declared else value
@@ -115,10 +119,11 @@ def _mask(value: Any) -> Any:
     return MASK
 
 
-@cache
 def _declared(settings: type[msgspec.Struct]) -> dict[str, inspect.Type]:
-    try:
-        kind = inspect.type_info(settings)
-    except Exception:  # a plugin's type may be one that msgspec can't describe; then names alone tell
-        return {}
-    return {field.encode_name: field.type for field in kind.fields} if hasattr(kind, "fields") else {}
+    """The types of the settings; none where msgspec can't describe them, and then names alone tell."""
+    kind = described(settings)
+    return (
+        {field.encode_name: field.type for field in kind.fields}
+        if isinstance(kind, inspect.StructType)
+        else {}
+    )

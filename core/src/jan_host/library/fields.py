@@ -9,6 +9,7 @@ import msgspec
 
 from jan_host.contract.model import Model
 from jan_host.contract.options import GenerationOptions
+from jan_host.contract.wording import described, refused
 
 LOOSE_SETTINGS = frozenset({"prompt_template", "system_prompt", "vision_model", "mmproj", "embedding"})
 """Settings that also stand at the top of a model.json."""
@@ -59,9 +60,30 @@ def as_text(value: Any) -> str | None:
 
 
 def setting_name(key: str, types: Types) -> str:
-    """The name of a setting that is spelt in another way: ``API-KEY`` is ``api_key``; else `key` itself."""
+    """The name of a setting that is spelt in another way, such as ``API-KEY``; else `key` itself.
+
+    Other names are those that a setting declares with ``Meta(extra={"aliases": (...)})``.
+
+    Args:
+        key: As it stands in a file or a request.
+        types: The types of the settings by name: annotations, or what msgspec's ``inspect`` says of them.
+    """
+    if key in types:
+        return key
     plain = key.casefold().replace("-", "_")
-    return plain if key not in types and plain in types else key
+    if plain in types:
+        return plain
+    return next((name for name, kind in types.items() if plain in _aliases(kind)), key)
+
+
+def _aliases(kind: Any) -> tuple[str, ...]:
+    notes = [kind, *getattr(kind, "__metadata__", ())]
+    return next((tuple(extra["aliases"]) for note in notes if "aliases" in (extra := _extra(note))), ())
+
+
+def _extra(note: Any) -> Mapping[str, Any]:
+    extra = getattr(note, "extra", None)
+    return extra if isinstance(extra, Mapping) else {}
 
 
 @functools.cache
@@ -85,10 +107,12 @@ def coerce(table: Mapping[str, Any], types: Types, where: str, notices: list[Not
     """
     found = {}
     for key, value in table.items():
+        wanted = types.get(setting_name(key, types))
         try:
-            found[key] = _coerce_value(value, types[key]) if key in types else value
+            found[key] = value if wanted is None else _coerce_value(value, wanted)
         except (msgspec.ValidationError, TypeError) as error:
-            notices.append(Notice(f"{where}.{key}", f"{where}.{key} is not used: {error}"))
+            problem = refused(value, described(wanted)) or str(error)
+            notices.append(Notice(f"{where}.{key}", f"{where}.{key} is not used: {problem}."))
     return found
 
 

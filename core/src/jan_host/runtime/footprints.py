@@ -3,7 +3,9 @@
 import asyncio
 import logging
 
-from jan_host.contract.engine import Footprint
+import msgspec
+
+from jan_host.contract.engine import Engine, Footprint
 from jan_host.runtime.faults import describe_error
 from jan_host.runtime.launch import Launch
 from jan_host.runtime.loading import decode_settings
@@ -26,11 +28,18 @@ async def footprint_of(launch: Launch) -> Footprint:
         ModelLoadError: A setting can't be used.
     """
     settings = decode_settings(launch.engine, launch.settings)
-    worker = 0 if launch.engine.runs_in == "host" else WORKER_BYTES
     try:
         async with asyncio.timeout(ESTIMATE_SECONDS):
             estimate = await asyncio.to_thread(launch.engine.estimate, launch.model, launch.folder, settings)
-        return Footprint(ram=worker + max(0, int(estimate.ram)), device=max(0, int(estimate.device)))
+        ram, device = max(0, int(estimate.ram)), max(0, int(estimate.device))
     except Exception as error:  # a plugin may raise or return anything; the start itself will tell
         logger.warning("The memory that %s needs is not known: %s", launch.model.id, describe_error(error))
-        return Footprint(ram=worker)
+        ram = device = 0
+    return with_worker(launch.engine, Footprint(ram=ram, device=device))
+
+
+def with_worker(engine: Engine, footprint: Footprint) -> Footprint:
+    """What an engine reckons for a model, and the process around it where it runs in one of its own."""
+    if engine.runs_in == "host":
+        return footprint
+    return msgspec.structs.replace(footprint, ram=footprint.ram + WORKER_BYTES)

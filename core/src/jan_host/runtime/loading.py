@@ -10,6 +10,7 @@ import msgspec
 from jan_host.contract.engine import Engine, LoadedModel, Progress
 from jan_host.contract.errors import JanHostError, ModelLoadError
 from jan_host.contract.model import Model
+from jan_host.contract.wording import refusal
 from jan_host.runtime.faults import describe_error
 
 
@@ -17,16 +18,20 @@ def decode_settings(engine: Engine, settings: Mapping[str, Any]) -> msgspec.Stru
     """The settings as the engine declares them; names that it does not know are left out.
 
     Raises:
-        ModelLoadError: A value is not of its setting's type; names the setting.
+        ModelLoadError: A value is not one that its setting may have, or several do not go together.
     """
     try:
         return msgspec.convert(dict(settings), engine.Settings, strict=False)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$.")
-        name = path.rstrip("`")
+        field, problem = refusal(error, settings, engine.Settings)
+        if field is None:
+            raise ModelLoadError(
+                f"The settings can't be used: {problem} Correct them in the model's settings.",
+                param="settings",
+            ) from None
         raise ModelLoadError(
-            f"The setting {name or '?'} can't be used: {problem}. Correct it in the model's settings.",
-            param=f"settings.{name}" if name else "settings",
+            f"The setting {field} can't be used: {problem}. Correct it in the model's settings.",
+            param=f"settings.{field}",
         ) from None
 
 
