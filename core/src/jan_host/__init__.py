@@ -37,6 +37,7 @@ from jan_host.contract.engine import (
     Place,
     Progress,
     Reranks,
+    SharesCores,
     Tokenizes,
     capabilities_of,
 )
@@ -219,6 +220,7 @@ __all__ = [
     "Reranks",
     "ResponseFormat",
     "Route",
+    "SharesCores",
     "Source",
     "StreamOptions",
     "TextFormat",

@@ -40,6 +40,8 @@ class ScriptedSettings(msgspec.Struct, kw_only=True):
     gate: str = ""
     """A named pipe; the load waits until somebody writes to it."""
     ctx_len: int = 128
+    told: str = ""
+    """A named pipe into which `Sharing` writes the cores that it is told to use."""
 
 
 def throw(error: BaseException) -> NoReturn:
@@ -176,6 +178,9 @@ class ScriptedEngine(Engine):
             await asyncio.to_thread(Path(settings.gate).read_bytes)
         MISLOADS.get(settings.misload, str)()
         progress(1.0)
+        return self._loaded(settings)
+
+    def _loaded(self, settings: ScriptedSettings) -> LoadedModel:
         return self.loads()
 
 
@@ -184,6 +189,28 @@ class ChattyEngine(ScriptedEngine):
 
     name = "chatty"
     loads = Chatty
+
+
+class Sharing(Scripted):
+    """Says through a pipe on how many cores it is told to compute."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__()
+        self._told = told
+
+    def use_cores(self, count: int | None) -> None:
+        pipe = os.open(self._told, os.O_WRONLY)
+        os.write(pipe, f"{count}\n".encode())
+        os.close(pipe)
+
+
+class SharingEngine(ScriptedEngine):
+    """Completes, in a worker, on as many cores as it is told."""
+
+    name = "sharing"
+
+    def _loaded(self, settings: ScriptedSettings) -> LoadedModel:
+        return Sharing(settings.told)
 
 
 class HostEngine(ScriptedEngine):
@@ -196,4 +223,4 @@ class HostEngine(ScriptedEngine):
 
 @hookimpl
 def jan_engines() -> Iterable[Engine]:
-    return [ScriptedEngine(), ChattyEngine(), HostEngine()]
+    return [ScriptedEngine(), ChattyEngine(), SharingEngine(), HostEngine()]

@@ -49,6 +49,9 @@ class Parrot(LoadedModel):
     async def unload(self) -> None:
         pass
 
+    def use_cores(self, count: int | None) -> None:
+        pass
+
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         return self.generate(request)
 

@@ -235,7 +235,20 @@ class LoadsOnce(ParrotEngine):
         return loaded
 
 
+class FallsSilentWithOtherCores(Parrot):
+    cores: int | None = None
+
+    def use_cores(self, count: int | None) -> None:
+        self.cores = count
+
+    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+        async for delta in super().generate(request):
+            if self.cores is None:
+                yield delta
+
+
 WRONG_MODELS: dict[type[Parrot], str] = {
+    FallsSilentWithOtherCores: "test_it_goes_on_as_its_cores_come_and_go",
     NoUsage: "test_deltas_are_well_formed",
     WrongSums: "test_deltas_are_well_formed",
     SpeaksAfterTheEnd: "test_deltas_are_well_formed",

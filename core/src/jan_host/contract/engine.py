@@ -108,6 +108,25 @@ class Tokenizes(Protocol):
         ...
 
 
+@runtime_checkable
+class SharesCores(Protocol):
+    """Computes on the processor, and can change while it runs on how many of its cores.
+
+    Nothing that users ask for, and so none of the capabilities below. The host shares the cores out
+    among the workers whose models compute at the same time; it tells each that has this method.
+    """
+
+    def use_cores(self, count: int | None) -> None:
+        """Compute on at most so many cores, from the next step on; the requests that run go on.
+
+        It returns at once.
+
+        Args:
+            count: At least 1. ``None``: no other model computes, so the model's own settings count alone.
+        """
+        ...
+
+
 CAPABILITIES: Mapping[str, type] = {
     "chat": Chats,
     "complete": Completes,

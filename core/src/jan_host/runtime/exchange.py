@@ -26,13 +26,22 @@ class Exchange:
     Args:
         send: Sends a frame to the worker, in the background.
         drain: Waits until most of what was sent is on its way.
+        works: Told when the worker has something to do, and when it has nothing to do any more.
     """
 
-    def __init__(self, send: Callable[[HostFrame], None], drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        send: Callable[[HostFrame], None],
+        drain: Callable[[], Awaitable[None]],
+        works: Callable[[bool], None],
+    ) -> None:
         self._send = send
         self._drain = drain
+        self._works = works
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, Call] = {}
+        self._unanswered: set[int] = set()
+        """What the worker still owes an answer, also where nobody waits for it any more."""
         self._last_id = 0
         self._closed: JanHostError | None = None
 
@@ -72,12 +81,14 @@ class Exchange:
 
     def finish(self, number: int, result: msgspec.Raw) -> None:
         """A request is done."""
+        self._answered(number)
         call = self._calls.get(number)
         if call is not None:
             call.finish(result)
 
     def fail(self, number: int, payload: ErrorPayload) -> None:
         """A request failed in the worker."""
+        self._answered(number)
         call = self._calls.get(number)
         if call is not None:
             call.fail(from_payload(payload))
@@ -100,7 +111,16 @@ class Exchange:
         number, call = self._last_id, Call(self._loop)
         self._send(Request(number, method, body))
         self._calls[number] = call
+        self._unanswered.add(number)
+        if len(self._unanswered) == 1:
+            self._works(True)
         return number, call
+
+    def _answered(self, number: int) -> None:
+        if number in self._unanswered:
+            self._unanswered.remove(number)
+            if not self._unanswered:
+                self._works(False)
 
     def _forget(self, number: int, call: Call) -> None:
         if self._calls.pop(number, None) is not None and not call.over:

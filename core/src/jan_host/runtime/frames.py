@@ -12,6 +12,7 @@ request and is not used twice on a connection; id 0 means the worker itself.
                                       <-   Deltas([(id, delta), ...]) ...
                                       <-   Done(id, result)             or Failed(id, error)
     Cancel(id)                        ->                                (Done follows here too)
+    UseCores(count)                   ->
     Ping()                            ->
                                       <-   Stats(requests, memory), Pong()
     Unload()                          ->   ends
@@ -56,6 +57,12 @@ class Cancel(msgspec.Struct, array_like=True, tag="cancel"):
     """Nobody waits for this request any more."""
 
     id: int
+
+
+class UseCores(msgspec.Struct, array_like=True, tag="cores"):
+    """On how many cores to compute from now on; see `SharesCores.use_cores`."""
+
+    count: int | None
 
 
 class Ping(msgspec.Struct, array_like=True, tag="ping"):
@@ -116,7 +123,7 @@ class Pong(msgspec.Struct, array_like=True, tag="pong"):
     """The answer to `Ping`, given by the event loop itself."""
 
 
-HostFrame = Load | Request | Cancel | Ping | Unload
+HostFrame = Load | Request | Cancel | UseCores | Ping | Unload
 WorkerFrame = Progress | Ready | Deltas | Done | Failed | Stats | Pong
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from jan_host.config import RuntimeConfig
 from jan_host.contract.engine import LoadedModel, Progress
 from jan_host.contract.errors import ModelLoadError, UnavailableError
+from jan_host.runtime.cores import Cores
 from jan_host.runtime.environment import worker_environment
 from jan_host.runtime.faults import describe_error
 from jan_host.runtime.frames import Load
@@ -24,15 +25,22 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerPlace:
-    """Each model in a process of its own, so that native code which fails costs that model alone."""
+    """Each model in a process of its own, so that native code which fails costs that model alone.
 
-    def __init__(self, config: RuntimeConfig, launcher: Launcher) -> None:
+    Args:
+        config: Timeouts.
+        launcher: Makes workers.
+        cores: Shared out among them.
+    """
+
+    def __init__(self, config: RuntimeConfig, launcher: Launcher, cores: Cores) -> None:
         self._config = config
         self._launcher = launcher
+        self._cores = cores
 
     async def start(self, launch: Launch, progress: Progress, died: Callable[[str], None]) -> Instance:
         """See `Place.start`."""
-        session = Session(launch.model.id, progress, died)
+        session = Session(launch.model.id, progress, died, self._cores)
         environment = worker_environment(os.environ, launch.engine.environment)
         try:
             async with asyncio.timeout(self._config.start_timeout_seconds):

@@ -8,7 +8,9 @@ from jan_host.config import RuntimeConfig
 from jan_host.contract.engine import Footprint, LoadedModel
 from jan_host.contract.errors import JanHostError, UnavailableError
 from jan_host.contract.events import Event
+from jan_host.kit.machine import usable_cores
 from jan_host.runtime.admission import Admission
+from jan_host.runtime.cores import Cores
 from jan_host.runtime.launch import Launch, Place, RuntimeStatus
 from jan_host.runtime.launcher import Launcher
 from jan_host.runtime.places import HostPlace, WorkerPlace
@@ -25,6 +27,7 @@ class Runtime:
             while one loads. Called on the event loop; must not raise.
         launcher: Makes workers; processes of this machine when left out.
         budget: The memory that all models may take together; 0 stands for no limit.
+        cores: The cores that workers share; those that this process may use when left out.
     """
 
     def __init__(
@@ -34,10 +37,11 @@ class Runtime:
         publish: Callable[[Event], None],
         launcher: Launcher | None = None,
         budget: Callable[[], Footprint] = Footprint,
+        cores: int | None = None,
     ) -> None:
         self._config = config
         self._publish = publish
-        self._workers = WorkerPlace(config, launcher or SubprocessLauncher())
+        self._workers = WorkerPlace(config, launcher or SubprocessLauncher(), Cores(cores or usable_cores()))
         self._host = HostPlace(config)
         self._supervisors: dict[str, Supervisor] = {}
         self._admission = Admission(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jan_host.contract.engine import LoadedModel
+from jan_host.contract.engine import LoadedModel, SharesCores
 from jan_host.contract.errors import (
     EngineError,
     JanHostError,
@@ -33,6 +33,7 @@ from jan_host.runtime.frames import (
     Request,
     Stats,
     Unload,
+    UseCores,
 )
 from jan_host.runtime.loading import load_model
 from jan_host.runtime.local import LocalCaller
@@ -87,6 +88,8 @@ class Server:
                 task = self._tasks.get(frame.id)
                 if task is not None:
                     task.cancel()
+            case UseCores():
+                self._use_cores(frame.count)
             case Ping():
                 self._outbox.send(Stats(len(self._tasks), resident_bytes()))
                 self._outbox.send(Pong())
@@ -192,6 +195,14 @@ class Server:
     def _is_cancelled() -> bool:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
+
+    def _use_cores(self, count: int | None) -> None:
+        if not isinstance(self._model, SharesCores):
+            return
+        try:
+            self._model.use_cores(count)
+        except Exception as error:
+            logger.error("The engine could not change its number of cores: %s", describe_error(error))
 
     def _fail(self, request: int, error: JanHostError) -> None:
         self._outbox.send(Failed(request, error.to_payload()))

@@ -15,6 +15,7 @@ from jan_host.contract.errors import (
     WorkerCrashedError,
     from_payload,
 )
+from jan_host.runtime.cores import Claim, Cores
 from jan_host.runtime.exchange import Exchange
 from jan_host.runtime.frames import (
     WORKER_FRAMES,
@@ -29,6 +30,7 @@ from jan_host.runtime.frames import (
     Ready,
     Stats,
     Unload,
+    UseCores,
     WorkerFrame,
     encode,
 )
@@ -49,15 +51,20 @@ class Session:
         model_id: For messages.
         progress: Told how far the load is.
         died: Called with the reason when the worker ends without being asked to, once it was ready.
+        cores: Who says on how many cores it computes.
     """
 
-    def __init__(self, model_id: str, progress: ProgressCallback, died: Callable[[str], None]) -> None:
+    def __init__(
+        self, model_id: str, progress: ProgressCallback, died: Callable[[str], None], cores: Cores
+    ) -> None:
         self._model_id = model_id
         self._progress = progress
         self._died = died
         self._loop = asyncio.get_running_loop()
         self._splitter = FrameSplitter()
-        self._exchange = Exchange(self._send, self._drain)
+        self._exchange = Exchange(self._send, self._drain, self._works)
+        self._cores = cores
+        self._claim: Claim | None = None
         self._worker: Worker | None = None
         self._ready: asyncio.Future[list[str]] = self._loop.create_future()
         self._gone = asyncio.Event()
@@ -100,6 +107,7 @@ class Session:
         if self._over:
             raise ModelLoadError(f"The worker of {self._model_id} ended as soon as it was ready.")
         self._model = proxy_model(self._capabilities, self._exchange)
+        self._claim = self._cores.claim(lambda count: self._send(UseCores(count)))
 
     def watch(self, ping_seconds: float, hang_seconds: float) -> None:
         """Begin to look whether the worker's event loop turns."""
@@ -147,6 +155,10 @@ class Session:
     def _send(self, frame: HostFrame) -> None:
         if self._worker is not None:
             self._worker.write(encode(frame))
+
+    def _works(self, works: bool) -> None:
+        if self._claim is not None:
+            (self._claim.work if works else self._claim.rest)()
 
     async def _drain(self) -> None:
         if self._worker is not None:
@@ -209,6 +221,9 @@ class Session:
         """From now on nothing works any more; every request ends with `error`."""
         self._over = True
         self._exchange.close(error)
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
         if self._heartbeat is not None:
             self._heartbeat.cancel()
 

@@ -1,5 +1,6 @@
 """The contract suite of engines, put together from the checks of each side of an engine."""
 
+from jan_host.testing.cores import CoreChecks
 from jan_host.testing.declaration import DeclarationChecks
 from jan_host.testing.generating import GenerationChecks
 from jan_host.testing.loading import LoadChecks
@@ -15,6 +16,7 @@ class EngineContract(
     TokenizeChecks,
     ToolChecks,
     OptionChecks,
+    CoreChecks,
     GenerationChecks,
     LoadChecks,
     DeclarationChecks,

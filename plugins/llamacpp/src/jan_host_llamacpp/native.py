@@ -87,6 +87,8 @@ class NativeModel:
         self.diffusion = bool(lib.llama_model_is_diffusion(pointer))
         self.recurrent = bool(lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
         """State that can't be cut at a token: prefixes can't be reused."""
+        self.cores: int | None = None
+        """On how many cores its contexts compute at most, from their next step on; any thread may set it."""
 
     def template(self, name: str | None = None) -> str | None:
         """The chat template inside the file, or another one by its name."""
@@ -139,6 +141,9 @@ class NativeContext:
                 " Lower ctx_len or n_parallel in the model's settings."
             )
         self.pointer: Any = pointer
+        self._model = model
+        self._cores: int | None = None
+        self._threads: tuple[int, int] = (params.n_threads, params.n_threads_batch)
         self.memory: Any = lib.llama_get_memory(pointer)
         self._encodes = not self.memory or bool(lib.llama_model_has_encoder(model.pointer))
         self.batch_size: int = lib.llama_n_batch(pointer)
@@ -159,6 +164,7 @@ class NativeContext:
         """
         if not 0 < batch.struct.n_tokens <= self.batch_size:
             return -1
+        self._keep_to_cores()
         status: int = lib.llama_decode(self.pointer, batch.struct)
         return status
 
@@ -174,11 +180,20 @@ class NativeContext:
         """
         if not 0 < batch.struct.n_tokens <= self.batch_size:
             return -1
+        self._keep_to_cores()
         if self.memory and anew:
             lib.llama_memory_clear(self.memory, False)
         run = lib.llama_encode if self._encodes else lib.llama_decode
         status: int = run(self.pointer, batch.struct)
         return status
+
+    def _keep_to_cores(self) -> None:
+        """Compute on as many threads as were asked for, and on no more cores than the model may use."""
+        cores = self._model.cores
+        if cores != self._cores:
+            self._cores = cores
+            threads = [count if cores is None else min(count, cores) for count in self._threads]
+            lib.llama_set_n_threads(self.pointer, *threads)
 
     def pooled(self, sequence: int, width: int) -> npt.NDArray[np.float32]:
         """A copy of the `width` numbers that the last `encode` gave for a sequence.
