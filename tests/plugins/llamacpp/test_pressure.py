@@ -9,7 +9,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from jan_host import EngineError, GenerationOptions
-from jan_host.kit.generation import Job, Scheduler
+from jan_host.kit.generation import ChoicePlan, Job, Prompt, Scheduler
 from jan_host_llamacpp.kv import StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_params, model_params
@@ -40,7 +40,8 @@ async def narrow(smollm2: Path) -> AsyncIterator[tuple[Scheduler, Vocab]]:
 
 def _job(vocab: Vocab, text: str, limit: int) -> Job[Sampler]:
     options = GenerationOptions(temperature=0.0, ignore_eos=True)
-    return Job(vocab.tokenize(text), [build_sampler(options, 0, vocab, 256)], stops=[], limit=limit)
+    sampler = build_sampler(ChoicePlan.of(options, 0, vocab, 256), vocab)
+    return Job(Prompt(vocab.tokenize(text)), [sampler], stops=[], limit=limit)
 
 
 async def test_parked_prefixes_make_room(narrow: tuple[Scheduler, Vocab]) -> None:

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from jan_host import ChatRequest, Chats, InvalidRequestError, JanHostError
 
-from tests.plugins.llamacpp.talking import Answer, collect
 from tests.plugins.structured.forms import GRAMMARS, PERSON, REGEXES, SCHEMAS, json_schema
+from tests.plugins.talking import Answer, collect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -45,7 +45,7 @@ class LlamaCpp(Engine):
             ) from error
         opened = await open_model(path, settings, progress)
         try:
-            return offer(opened, settings, _whole_number(model.parameters.get("max_tokens")))
+            return offer(opened, settings, model.parameters)
         except ModelLoadError:
             opened.close()
             raise
@@ -75,11 +75,3 @@ def _weights(model: Model, folder: Path) -> Path:
             param="sources",
         )
     return readable[0]
-
-
-def _whole_number(value: object) -> int | None:
-    """A number of the model's parameters, which may be written as text."""
-    try:
-        return int(str(value))
-    except ValueError:
-        return None

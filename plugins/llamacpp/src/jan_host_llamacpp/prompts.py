@@ -1,11 +1,10 @@
 """Requests become prompts: token ids, in which only a template's own control tokens are control tokens."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from jan_host import CompletionRequest, InvalidRequestError, UnsupportedError
 from jan_host.kit import Segment
-from jan_host.kit.generation import prompt_ids, refuse, refuse_best_of
+from jan_host.kit.generation import Prompt, prompt_ids, refuse
 
 from jan_host_llamacpp.vocab import Vocab
 
@@ -39,13 +38,6 @@ def with_start(ids: list[int], vocab: Vocab) -> list[int]:
     return [vocab.bos, *ids] if vocab.adds_bos and ids[:1] != [vocab.bos] else ids
 
 
-class Prompt(NamedTuple):
-    """The token ids of a prompt, of which the first `added` stand for nothing that the client sent."""
-
-    ids: list[int]
-    added: int = 0
-
-
 def completion_prompt(request: CompletionRequest, vocab: Vocab) -> Prompt:
     """The token ids of a text, or the given ones; around a gap where there is a suffix.
 
@@ -53,14 +45,12 @@ def completion_prompt(request: CompletionRequest, vocab: Vocab) -> Prompt:
         UnsupportedError: The request asks for what this engine or model can't do.
         InvalidRequestError: An id that the model does not have.
     """
-    refuse_best_of(request, _ENGINE)
     if request.suffix:
         return Prompt(_with_gap(request, request.suffix, vocab))
     if isinstance(request.prompt, str):
         ids = vocab.tokenize(request.prompt, special=True) or _start(vocab)
         return Prompt(ids, 1 if vocab.adds_bos or not request.prompt else 0)
-    ids = prompt_ids(request.prompt)
-    vocab.check(ids, "prompt")
+    ids = prompt_ids(request.prompt, vocab.size)
     return Prompt(ids) if ids else Prompt(_start(vocab), 1)
 
 
@@ -80,8 +70,7 @@ def _with_gap(request: CompletionRequest, suffix: str, vocab: Vocab) -> list[int
     if isinstance(request.prompt, str):
         before = vocab.tokenize(request.prompt)
     else:
-        before = prompt_ids(request.prompt)
-        vocab.check(before, "prompt")
+        before = prompt_ids(request.prompt, vocab.size)
     start = [vocab.bos] if vocab.adds_bos else []
     tokens = vocab.filling
     after = vocab.tokenize(suffix)

@@ -3,13 +3,13 @@
 import ctypes
 import weakref
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
-from jan_host import EngineError, GenerationOptions, InvalidRequestError, TokenLogprob
-from jan_host.kit.generation import Adjust, Reporter, SamplingOptions, adjustments
+from jan_host import EngineError, InvalidRequestError
+from jan_host.kit.generation import Adjust, ChoicePlan, Chosen, Reporter
 from jan_host.kit.structure import Constraint
 
 from jan_host_llamacpp.chains import build_chain
@@ -18,13 +18,6 @@ from jan_host_llamacpp.vocab import Vocab
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("score", np.float32), ("probability", np.float32)])
 """llama.cpp's ``llama_token_data``."""
-
-
-class Chosen(NamedTuple):
-    """The next token, and what is told of it where the request asks for that."""
-
-    token: int
-    logprob: TokenLogprob | None
 
 
 class Sampler:
@@ -111,28 +104,7 @@ class Sampler:
         return int(candidates["id"][array.selected])
 
 
-def build_sampler(
-    options: GenerationOptions,
-    choice: int,
-    vocab: Vocab,
-    context_length: int,
-    top_logprobs: int | None = None,
-    constraint: Constraint | None = None,
-) -> Sampler:
-    """The sampler of one choice of a request.
-
-    Args:
-        options: The request.
-        choice: Its number among the ``n`` choices; each gets a seed of its own.
-        vocab: The model's vocabulary.
-        context_length: Tokens that one request may use: penalties look back no further.
-        top_logprobs: How many of the most probable tokens to tell at each place; ``None``: tell nothing.
-        constraint: What the text is held to.
-
-    Raises:
-        InvalidRequestError: An unknown sampler, or a token id that does not exist.
-    """
-    wanted = SamplingOptions(options, choice, context_length)
-    adjust = adjustments(options, vocab.end_ids, vocab.size)
-    reporter = None if top_logprobs is None else Reporter(vocab, top_logprobs)
-    return Sampler(build_chain(wanted, vocab), adjust, wanted.looks_back, reporter, constraint)
+def build_sampler(plan: ChoicePlan, vocab: Vocab) -> Sampler:
+    """The sampler of one choice of a request."""
+    chain = build_chain(plan.options, vocab)
+    return Sampler(chain, plan.adjust, plan.options.looks_back, plan.reporter, plan.constraint)

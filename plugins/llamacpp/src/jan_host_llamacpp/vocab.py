@@ -1,7 +1,7 @@
 """A model's vocabulary: text to token ids and back."""
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
 from jan_host import InvalidRequestError
+from jan_host.kit.generation import check_ids
 
 
 class Filling(NamedTuple):
@@ -113,7 +114,7 @@ class Vocab:
         Raises:
             InvalidRequestError: An id that the vocabulary does not have.
         """
-        self.check(tokens, "tokens")
+        check_ids(tokens, self.size, "tokens")
         ids = (ctypes.c_int32 * len(tokens))(*tokens)
         room = 16 * len(tokens) + 16
         while True:
@@ -122,19 +123,6 @@ class Vocab:
             if size >= 0:
                 return buffer.raw[:size].decode("utf-8", "replace")
             room = -size
-
-    def check(self, tokens: Iterable[int], param: str) -> None:
-        """Refuse ids that the vocabulary does not have: they would end the process.
-
-        Raises:
-            InvalidRequestError: Names the first such id.
-        """
-        for token in tokens:
-            if not 0 <= token < self.size:
-                raise InvalidRequestError(
-                    f"{token} is not a token id of this model. Use ids from 0 to {self.size - 1}.",
-                    param=param,
-                )
 
     def _name(self, token: int) -> str:
         text: bytes | None = lib.llama_vocab_get_text(self.pointer, token)

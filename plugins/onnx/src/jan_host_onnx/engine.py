@@ -1,7 +1,7 @@
 """The engine ONNX Runtime as the host sees it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,7 +50,7 @@ class OnnxEngine(Engine):
         except ModelBrokenError as error:
             raise ModelLoadError(error.message, param=error.param) from error
         try:
-            return await _load(layout, settings, progress, _whole_number(model.parameters.get("max_tokens")))
+            return await _load(layout, settings, progress, model.parameters)
         except ImportError as error:
             raise ModelLoadError(
                 f"A library of the ONNX Runtime engine can't be imported ({error}). Install it anew:"
@@ -59,7 +59,7 @@ class OnnxEngine(Engine):
 
 
 async def _load(
-    layout: Layout, settings: OnnxSettings, progress: Progress, default_limit: int | None
+    layout: Layout, settings: OnnxSettings, progress: Progress, parameters: Mapping[str, Any]
 ) -> LoadedModel:
     """The model of a layout's kind. What computes is imported here, and not before."""
     if layout.kind == "embedding":
@@ -70,15 +70,6 @@ async def _load(
         from jan_host_onnx.reranking import load_reranker
 
         return await load_reranker(layout, settings, progress)
-    from jan_host_onnx.generation import load_decoder, load_genai
+    from jan_host_onnx.generation import load_decoder
 
-    load = load_genai if layout.kind == "genai" else load_decoder
-    return await load(layout, settings, progress, default_limit)
-
-
-def _whole_number(value: object) -> int | None:
-    """A number of the model's parameters, which may be written as text."""
-    try:
-        return int(str(value))
-    except ValueError:
-        return None
+    return await load_decoder(layout, settings, progress, parameters)

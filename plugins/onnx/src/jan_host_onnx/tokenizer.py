@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from jan_host import InvalidRequestError, ModelLoadError
 from jan_host.kit import Segment
+from jan_host.kit.generation import check_ids
 from tokenizers import Encoding, Tokenizer
 
 from jan_host_onnx.faults import no_panic
@@ -107,7 +108,7 @@ class TextTokenizer:
         Raises:
             InvalidRequestError: An id that the vocabulary does not have.
         """
-        self.check(tokens, "input")
+        check_ids(tokens, self.largest + 1, "input")
         before, behind = self.frame
         ids = list(tokens)
         starts = ids[: len(before)] == before
@@ -142,22 +143,10 @@ class TextTokenizer:
         Raises:
             InvalidRequestError: An id that the vocabulary does not have.
         """
-        self.check(tokens, "tokens")
+        check_ids(tokens, self.largest + 1, "tokens")
         with no_panic():
             text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
         return text
-
-    def check(self, tokens: Iterable[int], param: str) -> None:
-        """Refuse ids that the vocabulary does not have.
-
-        Raises:
-            InvalidRequestError: Names the first such id.
-        """
-        for token in tokens:
-            if not 0 <= token <= self.largest:
-                raise InvalidRequestError(
-                    f"{token} is not a token id of this model. Use ids from 0 to {self.largest}.", param=param
-                )
 
     def piece(self, token: int) -> bytes:
         """The bytes that a generated token adds to the text; control tokens add none."""

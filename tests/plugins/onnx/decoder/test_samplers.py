@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from jan_host import GenerationOptions
-from jan_host.kit.generation import SamplingOptions
+from jan_host.kit.generation import ChoicePlan, SamplingOptions
 from jan_host_llamacpp.chains import build_chain
-from jan_host_onnx.generation.sampling import build_sampler
+from jan_host_onnx.generation.sampling import Sampler
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.tokenizer import TextTokenizer
 
@@ -83,7 +83,7 @@ def test_candidates_and_their_chances_are_llama_cpps(
 
 def test_mirostat_learns_as_it_goes(vocabulary: Vocabulary) -> None:
     options = GenerationOptions(seed=4, mirostat=2, mirostat_tau=5.0, temperature=1.0)
-    sampler = build_sampler(options, 0, vocabulary, 64, None)
+    sampler = Sampler(ChoicePlan.of(options, 0, vocabulary, 64), vocabulary)
     generator = np.random.default_rng(3)
     surprises = []
     for step in range(300):
@@ -99,7 +99,7 @@ def test_draws_follow_the_chances(vocabulary: Vocabulary) -> None:
     scores = np.full(49152, -np.inf, np.float32)
     scores[[10, 20, 30]] = np.log([0.5, 0.3, 0.2])
     options = GenerationOptions(seed=9, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
-    sampler = build_sampler(options, 0, vocabulary, 64, None)
+    sampler = Sampler(ChoicePlan.of(options, 0, vocabulary, 64), vocabulary)
     drawn = [sampler.choose(scores.copy(), 0).token for _ in range(3000)]
 
     for token, chance in {10: 0.5, 20: 0.3, 30: 0.2}.items():
@@ -118,7 +118,7 @@ def _scores(vocabulary: Vocabulary, seed: int) -> Scores:
 def _own_chances(
     options: GenerationOptions, vocabulary: Vocabulary, scores: Scores, before: list[int]
 ) -> dict[int, float]:
-    sampler = build_sampler(options, 0, vocabulary, 512, None)
+    sampler = Sampler(ChoicePlan.of(options, 0, vocabulary, 512), vocabulary)
     sampler.observe(np.array(before, np.int32))
     candidates = sampler.candidates(scores)
     chances = candidates.probabilities()

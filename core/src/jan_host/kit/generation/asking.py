@@ -1,22 +1,45 @@
 """Requests become prompts and limits: what every local engine checks before it computes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Never
 
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import ContextLengthExceededError, InvalidRequestError, UnsupportedError
 
 
-def prompt_ids(prompt: Sequence[object]) -> list[int]:
+def prompt_ids(prompt: Sequence[object], size: int) -> list[int]:
     """The token ids of a prompt that is no text.
 
+    Args:
+        prompt: As the request has it.
+        size: Of the vocabulary, in tokens.
+
     Raises:
-        InvalidRequestError: It is several prompts.
+        InvalidRequestError: It is several prompts, or one of the ids is of no token.
     """
     ids = [item for item in prompt if isinstance(item, int)]
     if len(ids) != len(prompt):
         raise InvalidRequestError("The engine takes one prompt at a time. Send one text.", param="prompt")
+    check_ids(ids, size, "prompt")
     return ids
+
+
+def check_ids(tokens: Iterable[int], size: int, param: str) -> None:
+    """Refuse ids that a vocabulary does not have, which native code would not survive.
+
+    Args:
+        tokens: The ids.
+        size: Of the vocabulary, in tokens.
+        param: The field of the request that they came in, for the error.
+
+    Raises:
+        InvalidRequestError: Names the first such id.
+    """
+    for token in tokens:
+        if not 0 <= token < size:
+            raise InvalidRequestError(
+                f"{token} is not a token id of this model. Use ids from 0 to {size - 1}.", param=param
+            )
 
 
 def token_limit(asked: int | None, default: int | None, prompt: int, context: int, *, chat: bool) -> int:

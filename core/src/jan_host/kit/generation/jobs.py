@@ -18,6 +18,7 @@ from jan_host.contract.generation import (
     TokenLogprob,
     Usage,
 )
+from jan_host.kit.generation.prompts import Prompt
 from jan_host.kit.generation.sequences import S, Sequence
 from jan_host.kit.tools.reading import PlainReader, Reader
 
@@ -28,29 +29,32 @@ class Job(Generic[S]):
     Built on the event loop, worked on by the compute thread, read from `mailbox` on the loop.
 
     Args:
-        prompt: The token ids of the prompt; at least one.
+        prompt: The prompt; at least one token.
         samplers: One for each choice.
         stops: Stop strings of answers that are plain text.
         limit: How many tokens each choice may have; none at all only where the prompt is told.
-        tell_from: Tell the log probabilities of the prompt's tokens, from this one on; ``None``: don't.
+        tells: Whether to tell the log probabilities of the tokens of the prompt that the client sent.
         reader: Makes what reads an answer that is not plain text, for each choice.
         shown: The bytes of control tokens that the reader needs to see.
     """
 
     def __init__(
         self,
-        prompt: Items[int],
+        prompt: Prompt,
         samplers: Items[S],
         *,
         stops: Items[str],
         limit: int,
-        tell_from: int | None = None,
+        tells: bool = False,
         reader: Callable[[], Reader] | None = None,
         shown: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
-        self.prompt = np.asarray(prompt, np.int32)
+        self.given = prompt
+        """The prompt as the engine made it, with whatever it wants its stepper to know."""
+        self.prompt = np.asarray(prompt.ids, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
-        self.tell_from = tell_from
+        self.tell_from = prompt.added if tells else None
+        """From which token of the prompt on log probabilities are told."""
         self.prompt_logprobs: list[TokenLogprob] = []
         """Of the tokens from `tell_from` on; complete before anything of the first choice is made known."""
         self.cancelled = False

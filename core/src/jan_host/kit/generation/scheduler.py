@@ -104,10 +104,11 @@ class Scheduler:
                 self._cancel(job)
 
     async def close(self) -> None:
-        """End the thread; jobs that are still there fail."""
+        """End the thread, and let go of the stepper; jobs that are still there fail."""
         self._commands.put(self._close)
         self._stepper.interrupt()
         await asyncio.to_thread(self._thread.join)
+        del self._stepper  # its memory goes with the last reference
 
     def _reserve(self) -> None:
         if self._closing:
@@ -122,6 +123,8 @@ class Scheduler:
 
     def _cancel(self, job: Job[Any]) -> None:
         job.cancelled = True
+        if self._closing:
+            return
         self._commands.put(_wake)
         working_for = self._stepper.working_for
         if working_for and all(other.cancelled for other in working_for):

@@ -14,6 +14,7 @@ from jan_host import (
     split_prompts,
 )
 from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.generation import Serving
 from jan_host.kit.vectors import Vectors, cut, document_text, relevance, scale
 
 from jan_host_llamacpp.embedding.encoder import Encoder, score_place
@@ -144,17 +145,11 @@ class ChatEmbeddingModel(LlamaCppModel):
     Args:
         opened: See `LlamaCppModel`.
         settings: See `Settings`.
-        default_limit: See `LlamaCppModel`.
+        serving: See `LlamaCppModel`.
     """
 
-    def __init__(self, opened: Opened, settings: Settings, *, default_limit: int | None) -> None:
-        super().__init__(
-            opened,
-            max_queue=settings.max_queue,
-            system_prompt=settings.system_prompt,
-            reasoning=settings.reasoning_format == "auto",
-            default_limit=default_limit,
-        )
+    def __init__(self, opened: Opened, settings: Settings, serving: Serving) -> None:
+        super().__init__(opened, serving)
         self._settings = settings
         self._making: asyncio.Task[tuple[Encoder, Embedder]] | None = None
 

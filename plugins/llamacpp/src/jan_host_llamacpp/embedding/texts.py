@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from jan_host.kit.batching import Tokens
+from jan_host.kit.generation import check_ids
 from jan_host.kit.segments import ControlTokens
 from jan_host.kit.vectors import check_size
 
@@ -56,7 +57,7 @@ class TextReader:
             if isinstance(text, str):
                 ids = self._vocab.tokenize(text)
             else:
-                self._vocab.check(text, "input")
+                check_ids(text, self._vocab.size, "input")
                 ids = self._bare(text)
             room = self.length - len(self._before) - len(self._behind)
             framed = [*self._before, *(ids[:room] if cut else ids), *self._behind]

@@ -15,13 +15,14 @@ from jan_host import (
     Usage,
     split_prompts,
 )
-from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.batching import Tokens
 from jan_host.kit.vectors import Vectors, cut, scale
 
 from jan_host_onnx.embedding.output import Output, find_output
 from jan_host_onnx.embedding.pooling import pool
 from jan_host_onnx.encoder import Encoder
 from jan_host_onnx.layouts import Layout, check_tokenizer
+from jan_host_onnx.reading import ReadingModel
 from jan_host_onnx.settings import OnnxSettings
 from jan_host_onnx.texts import TextReader, longest_text
 from jan_host_onnx.tokenizer import TextTokenizer
@@ -55,7 +56,7 @@ async def load_embedder(layout: Layout, settings: OnnxSettings, progress: Progre
     return model
 
 
-class EmbeddingModel(LoadedModel):
+class EmbeddingModel(ReadingModel[Vectors]):
     """Embeds and tokenizes.
 
     Args:
@@ -69,12 +70,10 @@ class EmbeddingModel(LoadedModel):
     def __init__(
         self, encoder: Encoder, output: Output, reader: TextReader, prompts: Mapping[str, str], prefix: str
     ) -> None:
-        self._encoder = encoder
         self._output = output
-        self._reader = reader
         self._prompts = prompts
         self._prefix = prefix
-        self._batcher: Batcher[Vectors] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+        super().__init__(encoder, reader)
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """One vector for each input; see `jan_host.Embeds`."""
@@ -92,19 +91,6 @@ class EmbeddingModel(LoadedModel):
             embeddings=wanted.tolist() if wanted is not None else [],
             usage=Usage(prompt_tokens=count, total_tokens=count),
         )
-
-    async def tokenize(self, text: str) -> list[int]:
-        """The ids of a text, in which control tokens are text."""
-        return await asyncio.to_thread(self._reader.tokenizer.tokenize, text)
-
-    async def detokenize(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, control tokens written out."""
-        return await asyncio.to_thread(self._reader.tokenizer.detokenize, tokens)
-
-    async def unload(self) -> None:
-        """End the compute thread, then free the graph."""
-        await self._batcher.close()
-        self._encoder.close()
 
     def _compute(self, texts: Sequence[Tokens]) -> list[Vectors]:
         vectors = pool(self._encoder.run(texts), self._output.pooling)

@@ -6,7 +6,6 @@ chooses tokens.
 ``genai`` does the same over onnxruntime-genai, for folders in its layout.
 """
 
-from jan_host_onnx.generation.genai import load_genai
 from jan_host_onnx.generation.loading import load_decoder
 
-__all__ = ["load_decoder", "load_genai"]
+__all__ = ["load_decoder"]

@@ -1,20 +1,19 @@
 """Folders in onnxruntime-genai's layout, through that package, which is an optional extra."""
 
-import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jan_host import JanHostError, LoadedModel, ModelBrokenError, ModelLoadError
-from jan_host.kit.generation import Event, Job, Sequence
+from jan_host import JanHostError, ModelBrokenError, ModelLoadError, Progress
+from jan_host.kit.generation import Event, Sequence
 
 from jan_host_onnx.documents import read_object, whole_number
 from jan_host_onnx.faults import load_error, run_error
-from jan_host_onnx.generation.model import DecoderModel, Opened
+from jan_host_onnx.generation.model import Opened
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.sampling import Sampler
+from jan_host_onnx.generation.seats import Seats, ends
 from jan_host_onnx.generation.speech import read_ends, read_template
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.layouts import Layout, check_tokenizer
@@ -27,34 +26,12 @@ _MOST_TOKENS: Final = 512
 _BYTES_PER_NUMBER: Final = 4
 
 
-async def load_genai(
-    layout: Layout,
-    settings: OnnxSettings,
-    progress: Callable[[float], None],
-    default_limit: int | None = None,
-) -> LoadedModel:
-    """Bring a folder with a ``genai_config.json`` into memory.
-
-    Args:
-        layout: Its files.
-        settings: How to load it.
-        progress: Told from 0 to 1 how far it is.
-        default_limit: ``max_tokens`` of the model's own parameters.
+def open_genai(layout: Layout, settings: OnnxSettings, progress: Progress) -> Opened:
+    """Bring a folder with a ``genai_config.json`` into memory; see `loading.load_decoder`.
 
     Raises:
         ModelLoadError: It can't be loaded, or onnxruntime-genai is missing; says why.
     """
-    opened = await asyncio.to_thread(_open, layout, settings, progress)
-    return DecoderModel(
-        opened,
-        max_queue=settings.max_queue,
-        system_prompt=settings.system_prompt,
-        reasoning=settings.reasoning_format == "auto",
-        default_limit=default_limit,
-    )
-
-
-def _open(layout: Layout, settings: OnnxSettings, progress: Callable[[float], None]) -> Opened:
     library = _library()
     try:
         tokenizer = TextTokenizer(check_tokenizer(layout))
@@ -106,10 +83,10 @@ class Seat:
     """A sequence and the generator that computes it."""
 
     sequence: Sequence[Sampler]
-    generator: Any
+    generator: Any = None
 
 
-class GenaiStepper:
+class GenaiStepper(Seats[Seat]):
     """Gives every sequence its turn; a `jan_host.kit.generation.Stepper`.
 
     Each sequence has a generator of its own, which keeps the KV cache; tokens are chosen here, so that all
@@ -124,27 +101,11 @@ class GenaiStepper:
     """
 
     def __init__(self, library: Any, model: Any, vocabulary: Vocabulary, *, seats: int, pace: Pace) -> None:
+        super().__init__(Seat, seats, vocabulary)
         self._library = library
         self._model = model
-        self._vocabulary = vocabulary
-        self._most = seats
         self._pace = pace
-        self._seats: list[Seat] = []
         self._turn = 0
-        self.working_for: tuple[Job[Sampler], ...] = ()
-        """The jobs of the run that is going on."""
-
-    @property
-    def sequences(self) -> list[Sequence[Sampler]]:
-        """Those it works on."""
-        return [seat.sequence for seat in self._seats]
-
-    def admit(self, sequence: Sequence[Sampler]) -> bool:
-        """Give the sequence a generator; false when all seats are taken."""
-        if len(self._seats) >= self._most:
-            return False
-        self._seats.append(Seat(sequence, None))
-        return True
 
     def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
         """Take the sequence's seat back; its generator goes with it, failed or not."""
@@ -186,15 +147,12 @@ class GenaiStepper:
         sequence.advance(size)
         if sequence.pending:
             return []
-        if sequence.generated == 0:
-            sequence.begin()
-        chosen = sequence.sampler.choose(scores, sequence.generated)
-        delta = sequence.take(chosen.token, self._vocabulary, chosen.logprob)
-        if delta is None:
+        found = self._next(sequence, scores)
+        if found is None:
             return []
-        if delta.finish_reason is not None:
-            self.drop(sequence, failed=False)
-        return [(sequence.job, delta)]
+        if ends(found):
+            self.drop(sequence, failed=isinstance(found, JanHostError))
+        return [(sequence.job, found)]
 
     def _scores(self, seat: Seat, size: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
         sequence = seat.sequence

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Final
 
-from jan_host import EngineError, LoadedModel, ModelLoadError
+from jan_host import EngineError, LoadedModel, ModelLoadError, Progress
+from jan_host.kit.generation import Serving
 
 from jan_host_onnx.generation.cache import CacheStore, Place
+from jan_host_onnx.generation.genai import open_genai
 from jan_host_onnx.generation.grouping import Grouping
 from jan_host_onnx.generation.habits import Habits, find_habits
 from jan_host_onnx.generation.model import DecoderModel, Opened
@@ -36,31 +38,26 @@ _DEVICES: Final = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider":
 async def load_decoder(
     layout: Layout,
     settings: OnnxSettings,
-    progress: Callable[[float], None],
-    default_limit: int | None = None,
+    progress: Progress,
+    parameters: Mapping[str, Any],
 ) -> LoadedModel:
-    """Bring a decoder into memory.
+    """Bring a model that generates into memory.
 
     Args:
         layout: Its files.
         settings: How to load it.
         progress: Told from 0 to 1 how far it is.
-        default_limit: ``max_tokens`` of the model's own parameters.
+        parameters: The model's own parameters of requests.
 
     Raises:
-        ModelLoadError: It can't be loaded; says why.
+        ModelLoadError: It can't be loaded, or the package that it needs is missing; says why.
     """
-    opened = await asyncio.to_thread(_open, layout, settings, progress)
-    return DecoderModel(
-        opened,
-        max_queue=settings.max_queue,
-        system_prompt=settings.system_prompt,
-        reasoning=settings.reasoning_format == "auto",
-        default_limit=default_limit,
-    )
+    open_model = open_genai if layout.kind == "genai" else _open
+    opened = await asyncio.to_thread(open_model, layout, settings, progress)
+    return DecoderModel(opened, Serving.of(settings, parameters))
 
 
-def _open(layout: Layout, settings: OnnxSettings, progress: Callable[[float], None]) -> Opened:
+def _open(layout: Layout, settings: OnnxSettings, progress: Progress) -> Opened:
     tokenizer = TextTokenizer(check_tokenizer(layout))
     template = read_template(layout, tokenizer, settings.prompt_template)
     progress(0.1)

@@ -1,25 +1,23 @@
 """One step of a decoder graph for all sequences: the next token of each, and a piece of one prompt."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jan_host import Delta, EngineError, JanHostError
+from jan_host import Delta, JanHostError
 from jan_host.kit.batching import InterruptedRunError
-from jan_host.kit.generation import Event, Job, Sequence
+from jan_host.kit.generation import Event, Sequence
 
 from jan_host_onnx.generation.cache import Cache, CacheStore, Piece
 from jan_host_onnx.generation.grouping import Grouping
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.runner import Runner, Scores
 from jan_host_onnx.generation.sampling import Sampler
+from jan_host_onnx.generation.seats import Seats, ends
 from jan_host_onnx.generation.shelf import Kept, Shelf
 from jan_host_onnx.generation.vocabulary import Vocabulary
-
-logger = logging.getLogger(__name__)
 
 _WORTH_KEEPING: Final = 16
 """Tokens below which a prompt is computed sooner than a cache is copied."""
@@ -43,7 +41,7 @@ class Seat:
         return Kept(self.sequence.tokens[: self.sequence.past], self.cache, self.row)
 
 
-class DecoderStepper:
+class DecoderStepper(Seats[Seat]):
     """Works on the sequences that it admits; a `jan_host.kit.generation.Stepper`.
 
     Args:
@@ -67,29 +65,13 @@ class DecoderStepper:
         seats: int,
         shelf: Shelf,
     ) -> None:
+        super().__init__(Seat, seats, vocabulary)
         self._runner = runner
         self._store = store
-        self._vocabulary = vocabulary
         self._grouping = grouping
         self._pace = pace
-        self._most = seats
         self._shelf = shelf
-        self._seats: list[Seat] = []
         self._pieces_computed = 0
-        self.working_for: tuple[Job[Sampler], ...] = ()
-        """The jobs of the run that is going on."""
-
-    @property
-    def sequences(self) -> list[Sequence[Sampler]]:
-        """Those it works on."""
-        return [seat.sequence for seat in self._seats]
-
-    def admit(self, sequence: Sequence[Sampler]) -> bool:
-        """Give the sequence a seat; false when all are taken."""
-        if len(self._seats) >= self._most:
-            return False
-        self._seats.append(Seat(sequence))
-        return True
 
     def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
         """Take the sequence's seat back."""
@@ -195,25 +177,12 @@ class DecoderStepper:
             sequence.advance(size)
             if sequence.pending:
                 continue
-            if sequence.generated == 0:
-                sequence.begin()
-            found = self._taken(sequence, row)
+            found = self._next(sequence, row)
             if found is not None:
                 events.append((sequence.job, found))
-                if isinstance(found, JanHostError) or found.finish_reason is not None:
+                if ends(found):
                     self._leave(seat, keep=isinstance(found, Delta))
         return events
-
-    def _taken(self, sequence: Sequence[Sampler], scores: Scores) -> Delta | JanHostError | None:
-        """What the next token makes known; whatever goes wrong in choosing it costs this sequence alone."""
-        try:
-            chosen = sequence.sampler.choose(scores, sequence.generated)
-            return sequence.take(chosen.token, self._vocabulary, chosen.logprob)
-        except JanHostError as error:
-            return error
-        except Exception:
-            logger.exception("no token could be chosen")
-            return EngineError("No token could be chosen. Send the request with fewer options of sampling.")
 
     def _leave(self, seat: Seat, *, keep: bool) -> None:
         self._seats.remove(seat)

@@ -28,26 +28,16 @@ class Vocabulary:
         self.size = size
         self.ends = frozenset(token for token in ends if 0 <= token < size)
         self.end_ids: npt.NDArray[np.int32] = np.array(sorted(self.ends), np.int32)
+        self.control = tokenizer.control
         self.piece = tokenizer.piece
+        self.tokenize = tokenizer.tokenize
+        self.detokenize = tokenizer.detokenize
         self._breakers: dict[str, dict[int, set[tuple[int, ...]]]] = {}
 
     def spelled(self, token: int) -> bytes:
         """The bytes of a token, control tokens written out."""
         added = self.tokenizer.added.get(token)
         return added.text.encode() if added is not None else self.piece(token)
-
-    def check(self, tokens: Iterable[int], param: str) -> None:
-        """Refuse ids that the graph has no embedding for.
-
-        Raises:
-            InvalidRequestError: Names the first such id.
-        """
-        for token in tokens:
-            if not 0 <= token < self.size:
-                raise InvalidRequestError(
-                    f"{token} is not a token id of this model. Use ids from 0 to {self.size - 1}.",
-                    param=param,
-                )
 
     def start(self) -> list[int]:
         """What an empty prompt becomes: generation needs one token to go on from.

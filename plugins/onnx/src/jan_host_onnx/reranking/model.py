@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from jan_host import LoadedModel, Progress, RerankRequest, RerankResult, Usage
-from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.batching import Tokens
 from jan_host.kit.vectors import document_text
 
 from jan_host_onnx.encoder import Encoder
 from jan_host_onnx.layouts import Layout, check_tokenizer
+from jan_host_onnx.reading import ReadingModel
 from jan_host_onnx.reranking.scores import Score, output_of, scores_of
 from jan_host_onnx.settings import OnnxSettings
 from jan_host_onnx.texts import TextReader, longest_text
@@ -35,7 +36,7 @@ async def load_reranker(layout: Layout, settings: OnnxSettings, progress: Progre
     return model
 
 
-class RerankModel(LoadedModel):
+class RerankModel(ReadingModel[float]):
     """Scores documents and tokenizes.
 
     Args:
@@ -45,10 +46,8 @@ class RerankModel(LoadedModel):
     """
 
     def __init__(self, encoder: Encoder, reader: TextReader, score: Score | None) -> None:
-        self._encoder = encoder
-        self._reader = reader
         self._score = score
-        self._batcher: Batcher[float] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+        super().__init__(encoder, reader)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """One score for each document; see `jan_host.Reranks`."""
@@ -58,19 +57,6 @@ class RerankModel(LoadedModel):
         return RerankResult(
             scores=await self._batcher.run(pairs), usage=Usage(prompt_tokens=count, total_tokens=count)
         )
-
-    async def tokenize(self, text: str) -> list[int]:
-        """The ids of a text, in which control tokens are text."""
-        return await asyncio.to_thread(self._reader.tokenizer.tokenize, text)
-
-    async def detokenize(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, control tokens written out."""
-        return await asyncio.to_thread(self._reader.tokenizer.detokenize, tokens)
-
-    async def unload(self) -> None:
-        """End the compute thread, then free the graph."""
-        await self._batcher.close()
-        self._encoder.close()
 
     def _compute(self, pairs: Sequence[Tokens]) -> list[float]:
         return scores_of(self._encoder.run(pairs), self._score)

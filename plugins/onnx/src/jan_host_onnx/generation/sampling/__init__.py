@@ -4,6 +4,6 @@ The rules are those of llama.cpp's samplers (llama-sampling.cpp, MIT), so that a
 whichever engine runs it; a test holds them against llama.cpp's own.
 """
 
-from jan_host_onnx.generation.sampling.sampler import Chosen, Sampler, build_sampler
+from jan_host_onnx.generation.sampling.sampler import Sampler
 
-__all__ = ["Chosen", "Sampler", "build_sampler"]
+__all__ = ["Sampler"]

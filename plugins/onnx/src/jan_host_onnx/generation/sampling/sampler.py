@@ -1,14 +1,12 @@
 """One choice's sampler: adjusted scores, penalties, filters in the wanted order, then a draw."""
 
 from collections.abc import Callable
-from collections.abc import Sequence as Items
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jan_host import EngineError, GenerationOptions, InvalidRequestError, TokenLogprob
-from jan_host.kit.generation import MIROSTAT_CANDIDATES, Adjust, Reporter, SamplingOptions, adjustments
-from jan_host.kit.structure import Constraint
+from jan_host import EngineError, InvalidRequestError
+from jan_host.kit.generation import MIROSTAT_CANDIDATES, ChoicePlan, Chosen, SamplingOptions
 
 from jan_host_onnx.generation.sampling import filters
 from jan_host_onnx.generation.sampling.candidates import Candidates, Scores
@@ -19,36 +17,20 @@ from jan_host_onnx.generation.vocabulary import Vocabulary
 Penalty = Callable[[Scores, Tokens], None]
 
 
-class Chosen(NamedTuple):
-    """The next token, and what is told of it where the request asks for that."""
-
-    token: int
-    logprob: TokenLogprob | None
-
-
 class Sampler:
     """Chooses the tokens of one sequence.
 
     Args:
-        options: What was asked for.
-        adjust: Applied to the scores of all tokens first, in order.
+        plan: What was asked for.
         vocabulary: The model's.
-        reporter: Tells log probabilities; ``None`` where nobody asked.
-        constraint: What the text is held to.
     """
 
-    def __init__(
-        self,
-        options: SamplingOptions,
-        adjust: Items[Adjust],
-        vocabulary: Vocabulary,
-        reporter: Reporter | None,
-        constraint: Constraint | None,
-    ) -> None:
+    def __init__(self, plan: ChoicePlan, vocabulary: Vocabulary) -> None:
+        options = plan.options
         self._greedy = options.greedy
-        self._adjust = tuple(adjust)
-        self._reporter = reporter
-        self.constraint = constraint
+        self._adjust = plan.adjust
+        self._reporter = plan.reporter
+        self.constraint = plan.constraint
         self._generator = np.random.Generator(np.random.PCG64(options.seed))
         self._penalties = _penalties(options, vocabulary)
         self._mirostat = _mirostat(options, vocabulary)
@@ -120,32 +102,6 @@ class Sampler:
             self._window[:-1] = self._window[1:]
             self._window[-1] = token
             self._seen = min(self._seen + 1, len(self._window))
-
-
-def build_sampler(
-    options: GenerationOptions,
-    choice: int,
-    vocabulary: Vocabulary,
-    context_length: int,
-    top_logprobs: int | None,
-    constraint: Constraint | None = None,
-) -> Sampler:
-    """The sampler of one choice of a request.
-
-    Args:
-        options: The request.
-        choice: Its number among the ``n`` choices; each gets a seed of its own.
-        vocabulary: The model's vocabulary.
-        context_length: Tokens that one request may use: penalties look back no further.
-        top_logprobs: How many of the most probable tokens to tell at each place; ``None``: tell nothing.
-        constraint: What the text is held to.
-
-    Raises:
-        InvalidRequestError: An unknown sampler, or a token id that does not exist.
-    """
-    reporter = None if top_logprobs is None else Reporter(vocabulary, top_logprobs)
-    adjust = adjustments(options, vocabulary.end_ids, vocabulary.size)
-    return Sampler(SamplingOptions(options, choice, context_length), adjust, vocabulary, reporter, constraint)
 
 
 def _check_finite(scores: Scores) -> None:

@@ -1,0 +1,45 @@
+"""What models that read texts, and generate none, have in common."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from jan_host import LoadedModel
+from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.generation import off_loop
+
+from jan_host_onnx.encoder import Encoder
+from jan_host_onnx.texts import TextReader
+
+Result = TypeVar("Result")
+
+
+class ReadingModel(LoadedModel, Generic[Result]):
+    """Tokenizes, and computes texts of all requests in batches.
+
+    Args:
+        encoder: The graph; belongs to this object from now on.
+        reader: The tokenizer and the longest text.
+    """
+
+    def __init__(self, encoder: Encoder, reader: TextReader) -> None:
+        self._encoder = encoder
+        self._reader = reader
+        self._batcher: Batcher[Result] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The ids of a text, in which control tokens are text."""
+        return await off_loop(self._reader.tokenizer.tokenize, text, len(text))
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, control tokens written out."""
+        return await off_loop(self._reader.tokenizer.detokenize, tokens, len(tokens))
+
+    async def unload(self) -> None:
+        """End the compute thread, then free the graph."""
+        await self._batcher.close()
+        self._encoder.close()
+
+    @abstractmethod
+    def _compute(self, texts: Sequence[Tokens]) -> list[Result]:
+        """The result of each text, on the compute thread."""
