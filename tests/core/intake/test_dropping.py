@@ -210,6 +210,16 @@ async def test_where_the_system_tells_nothing_the_folders_are_compared(
     assert not followed.host.following.is_trusted
 
 
+async def test_what_came_before_the_system_told_of_changes_is_tidied_up(
+    followed: Followed, tmp_path: Path
+) -> None:
+    file = write_model(tmp_path / "old.gguf")
+    os.utime(file, (1, 1))  # a copy that keeps times
+    assert not followed.host.following.is_trusted
+    file.rename(followed.models / "old.gguf")
+    await followed.until_there("old/old.gguf", "old/model.json")
+
+
 async def test_what_lay_there_before_the_host_is_tidied_up_too(followed: Followed, tmp_path: Path) -> None:
     await followed.host.following.close()
     write_model(tmp_path / "m.gguf").rename(followed.models / "m.gguf")

@@ -54,7 +54,7 @@ class Watch:
         self._moved = asyncio.Event()
         self._still = asyncio.Event()
         self._restart = asyncio.Event()
-        self._identities = self._identify()
+        self._identities: dict[Path, object] = {}
         self._links: dict[Path, object] = {}
         self.trusted = asyncio.Event()
         """Set while the system tells of every change: nobody need look by himself."""
@@ -62,6 +62,7 @@ class Watch:
     async def run(self) -> None:
         """Follow until cancelled."""
         logging.getLogger("watchfiles").setLevel(logging.WARNING)  # else it tells of each batch
+        self._identities = self._identify()
         self._library.follow(SETTLE_SECONDS)
         self._note_loose_files()
         async with asyncio.TaskGroup() as group:
@@ -122,7 +123,7 @@ class Watch:
         async for batch in changes:
             if not is_polling and not self.trusted.is_set():
                 self.trusted.set()
-                await self._tell(None)  # what changed before the first word
+                await self._tell_all()  # what changed before the first word
             self.note(Path(path) for _, path in batch)
 
     def note(self, paths: Iterable[Path]) -> None:
@@ -163,6 +164,11 @@ class Watch:
                 await self._rested()
                 await self._moved.wait()
 
+    async def _tell_all(self) -> None:
+        """Have everything looked at, and what was found is tidied up as if it had just come to rest."""
+        await self._tell(None)
+        self._moved.set()
+
     async def _survey(self) -> None:
         """See what nobody tells."""
         overview = time.monotonic() + OVERVIEW_SECONDS
@@ -174,7 +180,7 @@ class Watch:
                 await self._tell(folders)
             begun = time.monotonic()
             if begun >= overview or self._restart.is_set():
-                await self._tell(None)
+                await self._tell_all()
                 now = time.monotonic()
                 overview = now + max(OVERVIEW_SECONDS, OVERVIEW_REST * (now - begun))
 
