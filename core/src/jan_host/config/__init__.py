@@ -5,6 +5,7 @@ from jan_host.config.secrets import resolve_secret
 from jan_host.config.sections import (
     Config,
     DownloadsConfig,
+    ImagesConfig,
     LibraryConfig,
     LoggingConfig,
     PluginsConfig,
@@ -16,6 +17,7 @@ __all__ = [
     "URL_VARIABLE",
     "Config",
     "DownloadsConfig",
+    "ImagesConfig",
     "LibraryConfig",
     "LoggingConfig",
     "PluginsConfig",

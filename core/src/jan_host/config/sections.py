@@ -112,6 +112,23 @@ class DownloadsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Whether clients of other machines may name files of this machine as origins. Its own always may."""
 
 
+class ImagesConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """``[images]``: pictures in conversations with models on this machine."""
+
+    remote: bool = False
+    """Whether images may be fetched from the http and https addresses that requests name."""
+    private_hosts: Words = []
+    """Hosts inside this machine's own network that may be asked: names, addresses or networks."""
+    timeout_seconds: Seconds = 10.0
+    """How long fetching an image may take, redirects included."""
+    max_per_request: Positive = 16
+    """The most images of one request, those of earlier turns included."""
+    max_bytes: Annotated[int, Meta(ge=1, le=2**25)] = 24 * 1024 * 1024
+    """What the files of one request's images may take together."""
+    max_pixels: Annotated[int, Meta(ge=1, le=2**28)] = 40_000_000
+    """The most pixels of an image, width times height."""
+
+
 class PluginsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """``[plugins]``, without the plugins' own tables: those are `Config.plugin_settings`."""
 
@@ -133,6 +150,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     library: LibraryConfig = LibraryConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     downloads: DownloadsConfig = DownloadsConfig()
+    images: ImagesConfig = ImagesConfig()
     logging: LoggingConfig = LoggingConfig()
     plugins: PluginsConfig = PluginsConfig()
     plugin_settings: dict[str, dict[str, Any]] = {}
@@ -174,6 +192,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "library": LibraryConfig,
     "runtime": RuntimeConfig,
     "downloads": DownloadsConfig,
+    "images": ImagesConfig,
     "logging": LoggingConfig,
     "plugins": PluginsConfig,
 }

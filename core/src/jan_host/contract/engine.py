@@ -127,12 +127,29 @@ class SharesCores(Protocol):
         ...
 
 
+@runtime_checkable
+class Sees(Protocol):
+    """Can read images in conversations: what `Chats.chat` gets may have them, always as data URLs."""
+
+    async def image_tokens(self, url: str) -> int:
+        """How many tokens of a prompt an image takes, those that the model wants around it included.
+
+        Args:
+            url: A data URL, such as ``data:image/png;base64,...``
+
+        Raises:
+            InvalidRequestError: It is no image that can be decoded.
+        """
+        ...
+
+
 CAPABILITIES: Mapping[str, type] = {
     "chat": Chats,
     "complete": Completes,
     "embed": Embeds,
     "rerank": Reranks,
     "tokenize": Tokenizes,
+    "vision": Sees,
 }
 """Each capability's name, as users see it, and its protocol."""
 

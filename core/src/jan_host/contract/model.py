@@ -101,7 +101,8 @@ class ModelInfo(Model, kw_only=True):
     status_reason: str | None = None
     """Why the model is broken or failed, or what its process died of last; ``None`` when all is well."""
     capabilities: list[str] = []
-    """What the running model can do: ``chat``, ``complete``, ``embed``, ``rerank``, ``tokenize``."""
+    """What the running model can do: ``chat``, ``complete``, ``embed``, ``rerank``, ``tokenize``,
+    ``vision``."""
     warnings: list[str] = []
     """What was read and could not be used, such as a setting that the engine does not know."""
     requests: int = 0

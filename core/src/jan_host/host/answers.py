@@ -15,6 +15,7 @@ from jan_host.host.defaults import with_defaults
 from jan_host.host.describing import unsupported
 from jan_host.host.finding import Finding
 from jan_host.host.gate import Gate
+from jan_host.host.images import Images
 from jan_host.host.launches import Launches
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
@@ -32,16 +33,25 @@ class Answers:
         launches: How each model starts.
         runtime: Starts and holds them.
         gate: Whether new work is taken.
+        images: Makes images ready for models.
         max_waiting: Requests that may wait for one model.
     """
 
     def __init__(
-        self, finding: Finding, launches: Launches, runtime: Runtime, gate: Gate, *, max_waiting: int
+        self,
+        finding: Finding,
+        launches: Launches,
+        runtime: Runtime,
+        gate: Gate,
+        images: Images,
+        *,
+        max_waiting: int,
     ) -> None:
         self._finding = finding
         self._launches = launches
         self._runtime = runtime
         self._gate = gate
+        self._images = images
         # A request that fills the queue by itself could never be done, however often it is sent again.
         self._prompts_at_once = min(AT_ONCE, max(1, max_waiting // 2))
 
@@ -68,12 +78,14 @@ class Answers:
         entry = await self._finding.to_run(request.model)
         launch = self._launches.of(entry)
         check_reach(request, launch.engine)
-        async with (
-            self._lease(launch, capability) as model,
-            Closing(call(model, with_defaults(request, entry.model))) as deltas,
-        ):
-            async for delta in deltas:
-                yield delta
+        async with self._lease(launch, capability) as model:
+            final = with_defaults(request, entry.model)
+            # A remote model's own server looks at images, and fetches them as it likes.
+            if launch.engine.runs_in == "worker" and isinstance(final, ChatRequest):
+                final = cast(RequestT, await self._images.ready(final, type(model)))
+            async with Closing(call(model, final)) as deltas:
+                async for delta in deltas:
+                    yield delta
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Turn texts into vectors."""

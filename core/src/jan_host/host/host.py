@@ -30,6 +30,7 @@ from jan_host.host.finding import Finding
 from jan_host.host.folders import Folders
 from jan_host.host.following import Following
 from jan_host.host.gate import Gate
+from jan_host.host.images import Images
 from jan_host.host.imports import Imports
 from jan_host.host.launches import Launches
 from jan_host.host.lifecycle import Lifecycle
@@ -115,8 +116,14 @@ class JanHost:
             self._gate,
             fetches=config.downloads.on_start,
         )
+        self._images = Images(config, os.environ)
         self._answers = Answers(
-            self._finding, self._launches, self.runtime, self._gate, max_waiting=config.runtime.max_waiting
+            self._finding,
+            self._launches,
+            self.runtime,
+            self._gate,
+            self._images,
+            max_waiting=config.runtime.max_waiting,
         )
         self._lifecycle = Lifecycle(
             self.library,
@@ -188,6 +195,7 @@ class JanHost:
                 logger.exception("The extra %s did not stop cleanly", extra.name)
         await self.downloads.close()
         await self._looker.close()
+        self._images.close()
         await self.runtime.close(grace_seconds)
         await self._folders.left()
 

@@ -30,5 +30,6 @@ METHODS = {
     "rerank": Method("rerank", _decoder(RerankRequest), _decoder(RerankResult)),
     "tokenize": Method("tokenize", _decoder(str), _decoder(list[int])),
     "detokenize": Method("tokenize", _decoder(list[int]), _decoder(str)),
+    "image_tokens": Method("vision", _decoder(str), _decoder(int)),
 }
 """Each method by its name, which is also the name of the method of the protocol."""

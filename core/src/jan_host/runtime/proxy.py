@@ -61,12 +61,18 @@ class _Tokenizes(ProxyModel):
         return cast(str, await self._caller.call("detokenize", list(tokens)))
 
 
+class _Sees(ProxyModel):
+    async def image_tokens(self, url: str) -> int:
+        return cast(int, await self._caller.call("image_tokens", url))
+
+
 _MIXINS: dict[str, type[ProxyModel]] = {
     "chat": _Chats,
     "complete": _Completes,
     "embed": _Embeds,
     "rerank": _Reranks,
     "tokenize": _Tokenizes,
+    "vision": _Sees,
 }
 
 
