@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 from jan_host import EngineError, TooManyRequestsError, UnavailableError
-from jan_host.kit.batching import Batcher, Limits, Tokens
+from jan_host.kit.batching import Batcher, InterruptedRunError, Lane, Limits, Tokens
 
-LIMITS = Limits(texts=4, tokens=64, queue=100)
+LIMITS = Limits(texts=4, tokens=64, queue=100, fill=8)
 SECONDS = 10
 
 
@@ -55,14 +55,14 @@ async def _behind_a_run(graph: Graph, batcher: Batcher[int], *requests: list[Tok
 async def test_a_lone_text_is_run_at_once() -> None:
     graph = Graph()
     graph.may_go_on.set()
-    batcher = Batcher(graph, LIMITS)
+    batcher = Batcher([Lane(graph)], LIMITS)
     assert await batcher.run([text(5, 3)]) == [5]
     await batcher.close()
 
 
 async def test_what_waits_is_run_together_by_length() -> None:
     graph = Graph()
-    batcher = Batcher(graph, LIMITS)
+    batcher = Batcher([Lane(graph)], LIMITS)
     lengths = [40, 3, 41, 2]
     requests = [[text(number + 20, length)] for number, length in enumerate(lengths)]
     assert await _behind_a_run(graph, batcher, *requests) == [[20], [21], [22], [23]]
@@ -73,7 +73,7 @@ async def test_what_waits_is_run_together_by_length() -> None:
 async def test_answers_keep_the_order_of_their_request() -> None:
     graph = Graph()
     graph.may_go_on.set()
-    batcher = Batcher(graph, LIMITS)
+    batcher = Batcher([Lane(graph)], LIMITS)
     texts = [text(20 + number, length) for number, length in enumerate([9, 1, 30, 2, 17, 60, 5, 5])]
     assert await batcher.run(texts) == list(range(20, 28))
     assert all(len(run) <= 4 and len(run) * max(run) <= 64 for run in graph.lengths())
@@ -82,7 +82,7 @@ async def test_answers_keep_the_order_of_their_request() -> None:
 
 async def test_a_short_request_does_not_wait_behind_a_long_one() -> None:
     graph = Graph()
-    batcher = Batcher(graph, Limits(texts=1, tokens=64, queue=100))
+    batcher = Batcher([Lane(graph)], Limits(texts=1, tokens=64, queue=100))
     await _behind_a_run(graph, batcher, [text(20, 30)] * 10, [text(30, 30)])
     assert [run[0][0] for run in graph.runs].index(30) <= 2
     await batcher.close()
@@ -90,7 +90,7 @@ async def test_a_short_request_does_not_wait_behind_a_long_one() -> None:
 
 async def test_a_text_that_fails_costs_its_own_request_alone() -> None:
     graph = Graph()
-    batcher = Batcher(graph, LIMITS)
+    batcher = Batcher([Lane(graph)], LIMITS)
     first = asyncio.ensure_future(batcher.run([text(1, 1)]))
     await graph.reached()
     good, bad = (
@@ -109,7 +109,7 @@ async def test_a_text_that_fails_costs_its_own_request_alone() -> None:
 
 async def test_cancelled_texts_leave_the_queue() -> None:
     graph = Graph()
-    batcher = Batcher(graph, Limits(texts=4, tokens=64, queue=8))
+    batcher = Batcher([Lane(graph)], Limits(texts=4, tokens=64, queue=8))
     first = asyncio.ensure_future(batcher.run([text(1, 1)]))
     await graph.reached()
     gone = asyncio.ensure_future(batcher.run([text(30, 2)] * 8))
@@ -127,8 +127,64 @@ async def test_cancelled_texts_leave_the_queue() -> None:
     await batcher.close()
 
 
+async def test_lanes_compute_at_the_same_time() -> None:
+    first, second = Graph(), Graph()
+    batcher = Batcher([Lane(first), Lane(second)], LIMITS)
+    answers = [asyncio.ensure_future(batcher.run([text(20 + number, 3)])) for number in range(2)]
+    await first.reached()
+    await second.reached()
+    first.may_go_on.set()
+    second.may_go_on.set()
+    assert [await answer for answer in answers] == [[20], [21]]
+    assert len(first.runs) == len(second.runs) == 1
+    await batcher.close()
+
+
+async def test_a_request_of_many_texts_has_all_lanes() -> None:
+    first, second = Graph(), Graph()
+    batcher = Batcher([Lane(first), Lane(second)], LIMITS)
+    answer = asyncio.ensure_future(batcher.run([text(20 + number, 40) for number in range(6)]))
+    await first.reached()
+    await second.reached()
+    first.may_go_on.set()
+    second.may_go_on.set()
+    assert await answer == [20, 21, 22, 23, 24, 25]
+    await batcher.close()
+
+
+async def test_only_a_run_that_nobody_waits_for_is_ended_early() -> None:
+    interrupted = threading.Event()
+
+    def endless(texts: Sequence[Tokens]) -> list[int]:
+        assert interrupted.wait(SECONDS)
+        raise InterruptedRunError
+
+    graph = Graph()
+    # The lane that is taken last computes first.
+    batcher = Batcher([Lane(graph, graph.may_go_on.set), Lane(endless, interrupted.set)], LIMITS)
+    vain = asyncio.ensure_future(batcher.run([text(20, 3)]))
+    await asyncio.sleep(0)
+    wanted = asyncio.ensure_future(batcher.run([text(21, 3)]))
+    await graph.reached()
+    vain.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await vain
+    assert interrupted.is_set()
+    assert not graph.may_go_on.is_set(), "somebody waits for this one"
+    graph.may_go_on.set()
+    assert await wanted == [21]
+    await batcher.close()
+
+
+async def test_a_run_that_gives_too_little_is_an_error() -> None:
+    batcher: Batcher[int] = Batcher([Lane(lambda texts: [])], LIMITS)
+    with pytest.raises(ValueError, match="shorter"):
+        await batcher.run([text(20, 3)])
+    await batcher.close()
+
+
 async def test_nothing_is_taken_after_the_end() -> None:
-    batcher = Batcher(Graph(), LIMITS)
+    batcher = Batcher([Lane(Graph())], LIMITS)
     await batcher.close()
     with pytest.raises(UnavailableError):
         await batcher.run([text(1, 1)])

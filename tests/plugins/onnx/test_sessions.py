@@ -45,6 +45,8 @@ def test_a_provider_that_is_not_there_is_named() -> None:
 def test_threads_follow_the_setting() -> None:
     assert session_options(OnnxSettings(cpu_threads=3)).intra_op_num_threads == 3
     assert session_options(OnnxSettings(cpu_threads="auto")).intra_op_num_threads >= 1
+    assert session_options(OnnxSettings(cpu_threads=3), callers=2).intra_op_num_threads == 2, "with both"
+    assert session_options(OnnxSettings(cpu_threads=1), callers=2).intra_op_num_threads == 1
 
 
 def test_an_optimised_graph_is_kept_and_used_again(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from jan_host import LoadedModel
-from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.batching import Batcher
 from jan_host.kit.generation import off_loop
 
-from jan_host_onnx.encoder import Encoder
+from jan_host_onnx.encoder import Encoder, Run
 from jan_host_onnx.texts import TextReader
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ class ReadingModel(LoadedModel, Generic[Result]):
     def __init__(self, encoder: Encoder, reader: TextReader) -> None:
         self._encoder = encoder
         self._reader = reader
-        self._batcher: Batcher[Result] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+        self._batcher: Batcher[Result] = Batcher(encoder.lanes(self._read), encoder.limits)
 
     async def tokenize(self, text: str) -> list[int]:
         """The ids of a text, in which control tokens are text."""
@@ -36,10 +36,10 @@ class ReadingModel(LoadedModel, Generic[Result]):
         return await off_loop(self._reader.tokenizer.detokenize, tokens, len(tokens))
 
     async def unload(self) -> None:
-        """End the compute thread, then free the graph."""
+        """End the compute threads, then free the graph."""
         await self._batcher.close()
         self._encoder.close()
 
     @abstractmethod
-    def _compute(self, texts: Sequence[Tokens]) -> list[Result]:
-        """The result of each text, on the compute thread."""
+    def _read(self, run: Run) -> list[Result]:
+        """The result of each text of a run, on a compute thread."""

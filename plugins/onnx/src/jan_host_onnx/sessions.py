@@ -23,12 +23,13 @@ _LEVELS: Final = {
 _ERRORS_ONLY: Final = 3
 
 
-def open_session(path: Path, settings: OnnxSettings) -> onnxruntime.InferenceSession:
+def open_session(path: Path, settings: OnnxSettings, callers: int = 1) -> onnxruntime.InferenceSession:
     """A session for the graph at `path`.
 
     Args:
         path: The graph's file; its weights may lie in files beside it.
         settings: Providers, threads and optimisation; with `PlacedSettings`, optimised graphs are kept.
+        callers: How many threads will run it at the same time.
 
     Raises:
         ModelLoadError: ONNX Runtime can't load it; says why.
@@ -36,7 +37,7 @@ def open_session(path: Path, settings: OnnxSettings) -> onnxruntime.InferenceSes
     providers = choose_providers(onnxruntime.get_available_providers(), settings.providers, settings.device)
     while True:
         try:
-            return _open(path, settings, providers)
+            return _open(path, settings, providers, callers)
         except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
             if len(providers) == 1 or settings.providers is not None:
                 raise load_error(path, error) from error
@@ -44,10 +45,11 @@ def open_session(path: Path, settings: OnnxSettings) -> onnxruntime.InferenceSes
             providers = providers[1:]
 
 
-def session_options(settings: OnnxSettings) -> onnxruntime.SessionOptions:
-    """Threads and optimisation as the settings and the machine say."""
+def session_options(settings: OnnxSettings, callers: int = 1) -> onnxruntime.SessionOptions:
+    """Threads and optimisation as the settings and the machine say; `callers` as of `open_session`."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = thread_count(settings)
+    # ONNX Runtime counts one caller, who computes too; the others do so as well.
+    options.intra_op_num_threads = max(1, thread_count(settings) - callers + 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = _LEVELS[settings.graph_optimization]
@@ -60,12 +62,14 @@ def session_options(settings: OnnxSettings) -> onnxruntime.SessionOptions:
 
 
 def thread_count(settings: OnnxSettings) -> int:
-    """CPU threads of one run."""
+    """CPU threads that compute at the same time."""
     return settings.cpu_threads if isinstance(settings.cpu_threads, int) else usable_cores()
 
 
-def _open(path: Path, settings: OnnxSettings, providers: list[Provider]) -> onnxruntime.InferenceSession:
-    options = session_options(settings)
+def _open(
+    path: Path, settings: OnnxSettings, providers: list[Provider], callers: int
+) -> onnxruntime.InferenceSession:
+    options = session_options(settings, callers)
     cache = settings.cache_folder if isinstance(settings, PlacedSettings) else None
     on_cpu = [name for name, _ in providers] == [CPU]
     if cache and settings.cache_optimized and on_cpu and settings.graph_optimization != "none":

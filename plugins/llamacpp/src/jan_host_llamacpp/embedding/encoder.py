@@ -44,9 +44,7 @@ class Encoder:
             else lib.llama_model_n_embd_out(model.pointer)
         )
         """Numbers of each text."""
-        self.limits = Limits(
-            texts=MOST_TEXTS, tokens=settings.n_batch, queue=settings.max_queue, filled=False
-        )
+        self.limits = Limits(texts=MOST_TEXTS, tokens=settings.n_batch, queue=settings.max_queue)
 
     def run(self, texts: Sequence[Tokens]) -> Vectors:
         """The numbers of each text: ``[texts, numbers]``.

@@ -13,7 +13,7 @@ from jan_host import (
     Usage,
     split_prompts,
 )
-from jan_host.kit.batching import Batcher, Tokens
+from jan_host.kit.batching import Batcher, Lane, Tokens
 from jan_host.kit.generation import Serving
 from jan_host.kit.vectors import Vectors, cut, document_text, relevance, scale
 
@@ -37,7 +37,7 @@ class Embedder:
         self._encoder = encoder
         self._reader = reader
         self._normalize = normalize
-        self._batcher: Batcher[Vectors] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+        self._batcher: Batcher[Vectors] = Batcher([Lane(self._compute, encoder.interrupt)], encoder.limits)
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """One vector for each input; see `jan_host.Embeds`."""
@@ -75,6 +75,10 @@ class _Reading(LoadedModel):
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of tokens, control tokens written out."""
         return self._opened.vocab.detokenize(tokens)
+
+    def use_cores(self, count: int | None) -> None:
+        """See `jan_host.SharesCores`."""
+        self._opened.model.cores = count
 
 
 class EmbeddingModel(_Reading):
@@ -117,7 +121,7 @@ class RerankModel(_Reading):
         template = opened.model.template("rerank")
         self._reader = TextReader(opened.vocab, opened.context_length, template)
         encoder = opened.encoder
-        self._batcher: Batcher[float] = Batcher(self._compute, encoder.limits, encoder.interrupt)
+        self._batcher: Batcher[float] = Batcher([Lane(self._compute, encoder.interrupt)], encoder.limits)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """One score for each document; see `jan_host.Reranks`."""

@@ -1,7 +1,7 @@
 """An embedding model in memory."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -15,12 +15,11 @@ from jan_host import (
     Usage,
     split_prompts,
 )
-from jan_host.kit.batching import Tokens
 from jan_host.kit.vectors import Vectors, cut, scale
 
 from jan_host_onnx.embedding.output import Output, find_output
 from jan_host_onnx.embedding.pooling import pool
-from jan_host_onnx.encoder import Encoder
+from jan_host_onnx.encoder import Encoder, Run
 from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.reading import ReadingModel
 from jan_host_onnx.settings import OnnxSettings
@@ -92,8 +91,8 @@ class EmbeddingModel(ReadingModel[Vectors]):
             usage=Usage(prompt_tokens=count, total_tokens=count),
         )
 
-    def _compute(self, texts: Sequence[Tokens]) -> list[Vectors]:
-        vectors = pool(self._encoder.run(texts), self._output.pooling)
+    def _read(self, run: Run) -> list[Vectors]:
+        vectors = pool(run, self._output.pooling)
         if not np.isfinite(vectors).all():
             raise EngineError(
                 "The graph gave numbers that are not finite for this input. Choose a variant of more bits."

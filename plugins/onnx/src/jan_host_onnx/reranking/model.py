@@ -1,13 +1,11 @@
 """A reranker in memory."""
 
 import asyncio
-from collections.abc import Sequence
 
 from jan_host import LoadedModel, Progress, RerankRequest, RerankResult, Usage
-from jan_host.kit.batching import Tokens
 from jan_host.kit.vectors import document_text
 
-from jan_host_onnx.encoder import Encoder
+from jan_host_onnx.encoder import Encoder, Run
 from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.reading import ReadingModel
 from jan_host_onnx.reranking.scores import Score, output_of, scores_of
@@ -58,5 +56,5 @@ class RerankModel(ReadingModel[float]):
             scores=await self._batcher.run(pairs), usage=Usage(prompt_tokens=count, total_tokens=count)
         )
 
-    def _compute(self, pairs: Sequence[Tokens]) -> list[float]:
-        return scores_of(self._encoder.run(pairs), self._score)
+    def _read(self, run: Run) -> list[float]:
+        return scores_of(run, self._score)
