@@ -141,10 +141,18 @@ class Header:
 
     def key_value_sizes(self) -> tuple[int, int]:
         """Numbers that one token adds to the KV cache, over all layers: of its keys, and of its values."""
-        heads = self.integers(self.own("attention.head_count"), self.block_count)
-        key_heads = self.integers(self.own("attention.head_count_kv"), self.block_count) or heads
-        width = self.embedding_length // max(max(heads, default=1), 1)
-        key = self.integer(self.own("attention.key_length")) or width
-        value = self.integer(self.own("attention.value_length")) or width
+        key_heads = self.integers(self.own("attention.head_count_kv"), self.block_count) or self._heads
+        key, value = self.head_sizes()
         total = sum(key_heads)
         return total * key, total * value
+
+    def head_sizes(self) -> tuple[int, int]:
+        """Numbers of a key and of a value in one head of a layer."""
+        width = self.embedding_length // max(max(self._heads, default=1), 1)
+        key = self.integer(self.own("attention.key_length")) or width
+        value = self.integer(self.own("attention.value_length")) or width
+        return key, value
+
+    @property
+    def _heads(self) -> list[int]:
+        return self.integers(self.own("attention.head_count"), self.block_count)
