@@ -121,13 +121,16 @@ async def test_shards_are_one_model_when_all_are_there(followed: Followed, tmp_p
     names = [f"big-{number:05}-of-00002.gguf" for number in (1, 2)]
     for number, name in enumerate(names):
         write_model(tmp_path / name, split__count=2, split__no=number)
-    (tmp_path / names[0]).rename(followed.models / names[0])
     await listening(followed)
+    events = followed.host.subscribe()
+    (tmp_path / names[0]).rename(followed.models / names[0])
     await asyncio.wait_for(followed.host.following.caught_up(), 10)
-    assert followed.all() == {}
     (tmp_path / names[1]).rename(followed.models / names[1])
     await followed.until_has("big")
     await followed.until_there(*(f"big/{name}" for name in names))
+    first = await anext(events)
+    assert isinstance(first, LibraryEvent)
+    assert first.models == ["big"]
 
 
 @pytest.mark.parametrize("suffix", [".part", ".crdownload", ".partial", ".aria2"])

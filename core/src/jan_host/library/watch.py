@@ -120,10 +120,13 @@ class Watch:
             poll_delay_ms=int(POLL_SECONDS * 1000),
             ignore_permission_denied=True,
         )
+        is_first = True
         async for batch in changes:
-            if not is_polling and not self.trusted.is_set():
-                self.trusted.set()
+            if is_first:
+                is_first = False
                 await self._tell_all()  # what changed before the first word
+                if not is_polling:
+                    self.trusted.set()
             self.note(Path(path) for _, path in batch)
 
     def note(self, paths: Iterable[Path]) -> None:
