@@ -50,6 +50,10 @@ class LlamaCppModel(GeneratingModel[Sampler]):
         """See `GeneratingModel`."""
         return build_sampler(plan, self._vocab)
 
+    def use_cores(self, count: int | None) -> None:
+        """See `jan_host.SharesCores`."""
+        self._opened.model.cores = count
+
     async def free(self) -> None:
         """Free context and weights."""
         await asyncio.to_thread(self._opened.close)
