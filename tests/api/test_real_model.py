@@ -245,6 +245,6 @@ def test_a_host_that_is_killed_leaves_nothing_behind(smollm2: Path, tmp_path: Pa
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stderr.close()
-    _, left = psutil.wait_procs(family, timeout=1)
+    _, left = psutil.wait_procs(family, timeout=30)
     # A process that ended and that nobody has reaped yet is gone as well.
     assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []

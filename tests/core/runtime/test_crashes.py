@@ -182,7 +182,7 @@ def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, prompt: str) -> No
         worker = psutil.Process(int(host.stdout.readline()))
         assert worker.ppid() == host.pid
         host.kill()
-        worker.wait(timeout=2)
+        worker.wait(timeout=30)
 
 
 @pytest.mark.parametrize("prompt", ["count 2"])
@@ -197,4 +197,4 @@ async def test_uvloop_can_be_the_hosts_loop(tmp_path: Path, prompt: str) -> None
     worker = psutil.Process(pid)
     process.kill()
     await process.communicate()
-    worker.wait(timeout=2)
+    worker.wait(timeout=30)
