@@ -109,9 +109,20 @@ def test_an_interlaced_png_is_counted_by_its_passes() -> None:
 
 
 def test_a_jpeg_of_too_many_scans_is_refused() -> None:
-    data = jpeg_head(8, 8, b"\xff\xda\0\x02" * 1000 + b"\xff\xd9")
+    data = jpeg_head(8, 8, b"\xff\xda\0\x08\x01\x01\0\0\0\0" * 1000 + b"\xff\xd9")
     with pytest.raises(InvalidRequestError, match="again and again"):
         check_contents(read_image(url(data, "image/jpeg")))
+
+
+@pytest.mark.parametrize("scans", [b"", b"\xff\xda\0\x08\x01\x02\0\0\0\0", b"\xff\xda\0"])
+def test_a_jpeg_with_a_part_that_no_scan_fills_is_refused(scans: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="broken"):
+        check_contents(read_image(url(jpeg_head(8, 8, scans + b"\xff\xd9"), "image/jpeg")))
+
+
+def test_a_whole_jpeg_is_taken() -> None:
+    data = jpeg_head(8, 8, b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\x7f\xff\xd9")
+    check_contents(read_image(url(data, "image/jpeg")))
 
 
 def test_chance_bytes_raise_nothing_else() -> None:

@@ -4,12 +4,14 @@ What a PNG unpacks to may be larger than its header promises by a factor of a th
 want to be gone over ten thousand times: both are told before a decoder allocates or computes anything.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Final
 
 from jan_host.contract.errors import InvalidRequestError
+from jan_host.kit.images.headers import jpeg_frame
 from jan_host.kit.images.reading import Image, broken
 
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -24,6 +26,7 @@ _PASSES: Final = (
     (0, 1, 1, 2),
 )
 """Of an interlaced PNG: first column and row, steps between columns and rows (RFC 2083, 2.6)."""
+_SCAN: Final = re.compile(rb"\xff\xda")
 _MOST_SCANS: Final = 100
 """Of a JPEG; encoders write 10 at most."""
 _PIECE: Final = 1 << 14
@@ -49,8 +52,25 @@ def _check_jpeg(image: Image, param: str) -> None:
     if b"\xff\xd9" not in image.data[-_PIECE:]:
         raise broken(image.media_type, param)
     # Within the data of a scan, FF is always followed by 00.
-    if image.data.count(b"\xff\xda") > _MOST_SCANS:
+    frame = jpeg_frame(image.data) or 0
+    scans = [found.end() for found in _SCAN.finditer(image.data, frame)]
+    if len(scans) > _MOST_SCANS:
         raise _bomb(image, param)
+    # What no scan fills, a decoder may take from its memory as it finds it.
+    missing = set(_framed(image.data, frame)).difference(*(_scanned(image.data, start) for start in scans))
+    if missing:
+        raise broken(image.media_type, param)
+
+
+def _framed(data: bytes, start: int) -> list[int]:
+    """The components that a JPEG's frame header promises (T.81, B.2.2)."""
+    return list(data[start + 8 : start + 8 + 3 * data[start + 7] : 3])
+
+
+def _scanned(data: bytes, start: int) -> bytes:
+    """The components that a scan fills (T.81, B.2.3)."""
+    header = data[start : start + 11]
+    return header[3 : 3 + 2 * header[2] : 2] if len(header) > 3 else b""
 
 
 def _check_png(image: Image, param: str) -> None:

@@ -59,7 +59,8 @@ def _png(data: bytes) -> tuple[int, int]:
     return (width, height) if data[12:16] == b"IHDR" else (0, 0)
 
 
-def _jpeg(data: bytes) -> tuple[int, int]:
+def jpeg_frame(data: bytes) -> int | None:
+    """Where the contents of a JPEG's frame header begin, behind its marker; ``None``: there is none."""
     position = 2
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(data, position)
@@ -68,11 +69,18 @@ def _jpeg(data: bytes) -> tuple[int, int]:
         position = found.end()
         marker = found[1][0]
         if marker in _SOF:
-            height, width = struct.unpack_from(">HH", data, position + 3)
-            return width, height
+            return position
         if marker not in _STANDALONE:
             position += max(2, int.from_bytes(data[position : position + 2]))
-    return 0, 0
+    return None
+
+
+def _jpeg(data: bytes) -> tuple[int, int]:
+    frame = jpeg_frame(data)
+    if frame is None:
+        return 0, 0
+    height, width = struct.unpack_from(">HH", data, frame + 3)
+    return width, height
 
 
 def _gif(data: bytes) -> tuple[int, int]:
