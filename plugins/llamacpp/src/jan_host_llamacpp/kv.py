@@ -7,13 +7,17 @@ lengths are computed together; every token passes over the cells of all, those o
 included, and where its own cells lie among them changes how sums are rounded.
 """
 
-import ctypes
 from abc import ABC, abstractmethod
-from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
+from jan_host_llamacpp.cells import CellCopy
 from jan_host_llamacpp.native import NativeContext
+
+_COPY_SHARE = 64
+"""To copy so many tokens there and back takes less time than to compute one.
+
+Measured with SmolLM2 on two cores: 20 us against 3 ms. A larger model computes more for each byte."""
 
 
 class KvCache(ABC):
@@ -23,17 +27,31 @@ class KvCache(ABC):
         context: The context; only its compute thread may call these methods.
         sequences: How many sequences it has.
         cuttable: Whether a sequence can be cut at a token; recurrent models can't.
+        window: The tokens of a sliding window, where llama.cpp gives up the cells behind it; 0: it keeps all.
     """
 
-    share_minimum: int
-    """Tokens from which on sharing costs less than computing."""
     wants_neighbours: bool
     """Whether sequences are computed together only when their numbers follow each other."""
+    shares_freely: bool
+    """Whether sequences can hold the same cells, so that a prefix is shared without a copy."""
 
-    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool) -> None:
+    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool, window: int = 0) -> None:
         self.sequences = sequences
-        self.cuttable = cuttable
+        self.cuts_anywhere = cuttable and not window
+        """Whether every sequence can be cut at every token."""
+        self._cuttable = cuttable
+        self._window = window
+        self._context = context.pointer
         self._memory = context.memory
+
+    @property
+    @abstractmethod
+    def cells(self) -> int | None:
+        """Tokens that all sequences can hold together; ``None``: each can always hold a whole context."""
+
+    @abstractmethod
+    def pays(self, length: int, held: int) -> bool:
+        """Whether sharing `length` of the `held` tokens of a sequence is quicker than computing them."""
 
     @abstractmethod
     def share(self, length: int, source: int, target: int) -> int:
@@ -47,14 +65,45 @@ class KvCache(ABC):
         """Exchange what two sequences hold; false when it failed, and then both hold nothing."""
         raise NotImplementedError  # only where `wants_neighbours` does anyone ask for it
 
+    def save(self, sequence: int, most: int) -> CellCopy | None:
+        """A copy of a sequence in RAM; ``None`` when it has more than `most` bytes, or there is no room."""
+        self._check(sequence)
+        if lib.llama_state_seq_get_size(self._context, sequence) > most:
+            return None
+        copy = CellCopy()
+        try:
+            return copy if copy.read(self._context, sequence) else None
+        except MemoryError:
+            return None
+
+    def restore(self, length: int, copy: CellCopy, target: int) -> int:
+        """Let `target`, whatever it held, hold the first `length` tokens of a copy; as `share`."""
+        self.drop(target)
+        return self.trim(target, length) if copy.write(self._context, target) else 0
+
+    def shortest(self, sequence: int) -> int:
+        """The fewest tokens, beside none, that a sequence can be cut to.
+
+        A recurrent state can't be turned back. Of a sliding window, the cells before the cut must still be
+        there: a token attends to the window before it.
+        """
+        self._check(sequence)
+        if self.cuts_anywhere:
+            return 0
+        if not self._cuttable:
+            return int(lib.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+        first = int(lib.llama_memory_seq_pos_min(self._memory, sequence))
+        return first + self._window if first > 0 else 0
+
     def trim(self, sequence: int, length: int) -> int:
         """Cut a sequence after `length` tokens.
 
         Returns:
             The tokens it holds now: `length`, or 0 when it could not be cut and was dropped.
         """
-        self._check(sequence)
-        if length > 0 and lib.llama_memory_seq_rm(self._memory, sequence, length, -1):
+        whole = int(lib.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+        possible = length == whole or self.shortest(sequence) <= length < whole
+        if length > 0 and possible and lib.llama_memory_seq_rm(self._memory, sequence, length, -1):
             return length
         self.drop(sequence)
         return 0
@@ -72,13 +121,17 @@ class KvCache(ABC):
 class StreamKv(KvCache):
     """A stream of cells for each sequence; what others do never changes a result, to the last bit."""
 
-    share_minimum = 8
     wants_neighbours = True
+    shares_freely = False
+    cells = None
 
-    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool) -> None:
-        super().__init__(context, sequences, cuttable=cuttable)
-        self._context = context.pointer
-        self._buffers = [_Buffer(), _Buffer()]
+    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool, window: int = 0) -> None:
+        super().__init__(context, sequences, cuttable=cuttable, window=window)
+        self._copies = (CellCopy(), CellCopy())
+
+    def pays(self, length: int, held: int) -> bool:
+        """Not for a few tokens: a copy takes time with all that the source holds."""
+        return length >= max(8, held // _COPY_SHARE)
 
     def share(self, length: int, source: int, target: int) -> int:
         """Copy the cells that the source uses, and cut the copy.
@@ -87,55 +140,45 @@ class StreamKv(KvCache):
         takes 2 ms (300 tokens of a small model, streams of 4096).
         """
         self._check(source, target)
-        buffer = self._buffers[0]
-        buffer.read(self._context, source)
-        self.drop(target)
-        return self.trim(target, length) if buffer.write(self._context, target) else 0
+        copy = self._copies[0]
+        if not copy.read(self._context, source):
+            self.drop(target)
+            return 0
+        return self.restore(length, copy, target)
 
     def swap(self, one: int, other: int) -> bool:
         """Copy the cells of both out and back."""
         self._check(one, other)
         numbers = (one, other)
-        for buffer, number in zip(self._buffers, numbers, strict=True):
-            buffer.read(self._context, number)
+        for copy, number in zip(self._copies, numbers, strict=True):
+            copy.read(self._context, number)
             self.drop(number)
-        pairs = zip(self._buffers, reversed(numbers), strict=True)
-        if all(buffer.write(self._context, number) for buffer, number in pairs):
+        pairs = zip(self._copies, reversed(numbers), strict=True)
+        if all(copy.write(self._context, number) for copy, number in pairs):
             return True
         for number in numbers:
             self.drop(number)
         return False
 
 
-class _Buffer:
-    """Room for the cells of one sequence, which grows to the largest."""
-
-    def __init__(self) -> None:
-        self._data = ctypes.create_string_buffer(1)
-        self._size = 0
-
-    def read(self, context: Any, sequence: int) -> None:
-        """Take a copy of a sequence's cells."""
-        size = lib.llama_state_seq_get_size(context, sequence)
-        if size > len(self._data):
-            self._data = ctypes.create_string_buffer(size)
-        self._size = lib.llama_state_seq_get_data(context, self._place(), size, sequence)
-
-    def write(self, context: Any, sequence: int) -> bool:
-        """Make the copy the cells of another sequence."""
-        return bool(self._size) and bool(
-            lib.llama_state_seq_set_data(context, self._place(), self._size, sequence)
-        )
-
-    def _place(self) -> Any:
-        return ctypes.cast(self._data, ctypes.POINTER(ctypes.c_uint8))
-
-
 class UnifiedKv(KvCache):
     """One buffer; a cell may belong to several sequences."""
 
-    share_minimum = 1
     wants_neighbours = False
+    shares_freely = True
+
+    def __init__(self, context: NativeContext, sequences: int, *, cuttable: bool, window: int = 0) -> None:
+        super().__init__(context, sequences, cuttable=cuttable, window=window)
+        self._cells = context.cells
+
+    @property
+    def cells(self) -> int | None:
+        """All of the buffer's."""
+        return self._cells
+
+    def pays(self, length: int, held: int) -> bool:
+        """Always: nothing is copied."""
+        return length > 0
 
     def share(self, length: int, source: int, target: int) -> int:
         """Mark the cells of the prefix as the target's too."""

@@ -1,24 +1,20 @@
-"""The sequences of a context: who holds which, what each still holds, and which to take next."""
+"""The sequences of a context: who gets which, and who waits for what another one computes."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
-from jan_host.kit.generation import Sequence, common_prefix
+from jan_host.kit.generation import Sequence
 
 from jan_host_llamacpp.kv import KvCache
+from jan_host_llamacpp.prefixes import Found, Prefixes, Slot
 from jan_host_llamacpp.sampling import Sampler
-
-Tokens = npt.NDArray[np.int32]
-_NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
     """A sequence that is computing a prompt whose beginning another one waits for."""
 
-    slot: "Slot"
+    slot: Slot
     sequence: Sequence[Sampler]
     goal: int
     """Tokens that both prompts begin with."""
@@ -29,33 +25,19 @@ class Lead:
         return self.slot.sequence is self.sequence and self.sequence.past < self.goal
 
 
-class Slot:
-    """A sequence number of the context, and the tokens that its cells hold."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.sequence: Sequence[Sampler] | None = None
-        self.parked: Tokens = _NOTHING
-        """What a finished sequence left, ready for a prompt that begins the same."""
-        self.last_used = 0
-        self.follows: Lead | None = None
-
-    @property
-    def held(self) -> Tokens:
-        """The tokens whose cells are there now."""
-        return self.parked if self.sequence is None else self.sequence.tokens[: self.sequence.past]
-
-
 class Slots:
     """Gives slots to sequences, so that as much of each prompt as possible need not be computed.
 
     Args:
         kv: The KV cache; it says how many sequences there are.
+        room: Bytes of RAM for prefixes that no longer fit into the KV cache.
     """
 
-    def __init__(self, kv: KvCache) -> None:
+    def __init__(self, kv: KvCache, room: int = 0) -> None:
         self._kv = kv
+        self._prefixes = Prefixes(kv, room)
         self._all = [Slot(number) for number in range(kv.sequences)]
+        self._leads: dict[Slot, Lead] = {}
         self._clock = 0
 
     @property
@@ -68,48 +50,81 @@ class Slots:
         """Slots with a sequence, by number."""
         return [slot for slot in self._all if slot.sequence is not None]
 
+    def admits(self, sequence: Sequence[Sampler]) -> bool:
+        """Whether there is a free slot, and cells enough for all that its sequence may become."""
+        if not self.free:
+            return False
+        if self._kv.cells is None or not self.busy:
+            return True
+        running = sum(_most(slot.sequence) for slot in self.busy if slot.sequence is not None)
+        return running + _most(sequence) <= self._kv.cells
+
     def take(self, sequence: Sequence[Sampler]) -> Slot:
         """Give the sequence a free slot, and fill `past` with what need not be computed.
 
         There must be a free one.
         """
-        source, shared = self._best_source(sequence)
-        slot = min(self.free, key=lambda slot: self._cost(slot, source, shared))
-        self._fill(slot, source, shared, sequence)
-        slot.sequence = sequence
-        slot.parked = _NOTHING
+        found = Found(None, 0)
+        if not sequence.tells_prompt:
+            found = self._prefixes.find(sequence.tokens[:-1])
+        slot = min(self.free, key=lambda slot: self._cost(slot, found))
+        if found.source is not slot and not self._prefixes.pays(found, 0):
+            found = Found(None, 0)
+        sequence.past = self._prefixes.move(found, slot)
+        slot.begin(sequence)
+        self._prefixes.hold(slot)
         self._touch(slot)
-        slot.follows = self._lead_for(slot, sequence)
+        if not sequence.tells_prompt:
+            self._follow(slot, sequence)
         return slot
 
     def may_compute(self, slot: Slot) -> bool:
         """Whether the slot's sequence need not wait for another one that computes the same beginning."""
-        if slot.follows is None:
+        lead, sequence = self._leads.get(slot), slot.sequence
+        if lead is None or sequence is None:
             return True
-        if slot.follows.works_on_it or slot.sequence is None:
+        if lead.works_on_it:
             return False
-        source, shared = self._best_source(slot.sequence)
-        if source is not None and source is not slot and self._pays(shared - slot.sequence.past):
-            slot.sequence.past = self._kv.share(shared, source.number, slot.number)
-        slot.follows = self._lead_for(slot, slot.sequence)
-        return slot.follows is None
+        found = self._prefixes.find(sequence.tokens[:-1], besides=slot)
+        if self._prefixes.pays(found, sequence.past):
+            sequence.past = self._prefixes.move(found, slot)
+        return not self._follow(slot, sequence)
+
+    def most(self, slot: Slot) -> int | None:
+        """How many tokens a slot may compute before others have taken over what they wait for.
+
+        Only where a sequence can't be cut at every token: they need just the state behind those tokens.
+        """
+        if self._kv.cuts_anywhere:
+            return None
+        goals = [lead.goal for lead in self._leads.values() if lead.slot is slot and lead.works_on_it]
+        return min(goals) - slot.ready if goals else None
 
     def release(self, slot: Slot) -> None:
         """The sequence of `slot` ended; its tokens stay until the slot is needed."""
-        slot.parked = slot.held.copy()
+        if slot.sequence is not None:
+            slot.parked = slot.sequence.tokens[: slot.sequence.past].copy()
         slot.sequence = None
-        slot.follows = None
+        self._leads.pop(slot, None)
+        self._prefixes.hold(slot)
         self._touch(slot)
 
     def forget(self, slot: Slot) -> None:
         """Give the cells of `slot` back; its sequence, if any, starts anew."""
-        self._kv.drop(slot.number)
-        slot.parked = _NOTHING
-        if slot.sequence is not None:
-            slot.sequence.past = 0
+        self._prefixes.forget(slot)
+
+    def make_room(self) -> bool:
+        """Give the cells of the finished sequence back that was used least recently; false: there is none."""
+        parked = [slot for slot in self.free if slot.ready]
+        if not parked:
+            return False
+        oldest = min(parked, key=lambda slot: slot.last_used)
+        self._prefixes.save(oldest)
+        self.forget(oldest)
+        return True
 
     def close_gap(self) -> None:
-        """Move the last busy slot's sequence into a gap before it, if there is one.
+        """Let the last busy slot change its number with a free one before it, if there is one.
 
         Sequences that are no neighbours are computed one after the other, and a move costs less than
         one such step.
@@ -121,58 +136,37 @@ class Slots:
             return
         last = self._all[numbers[-1]]
         gap = next(slot for slot in self._all[numbers[0] :] if slot.sequence is None)
-        moved, parked = last.sequence, gap.parked
         kept = self._kv.swap(last.number, gap.number)
-        last.sequence, last.parked = None, parked if kept else _NOTHING
-        gap.sequence, gap.parked = moved, _NOTHING
-        last.last_used, gap.last_used = gap.last_used, last.last_used
-        last.follows, gap.follows = None, last.follows
-        if moved is not None and not kept:
-            moved.past = 0
-
-    def forget_parked(self) -> bool:
-        """Give the cells of all finished sequences back; false when there were none."""
-        parked = [slot for slot in self.free if len(slot.parked)]
-        for slot in parked:
-            self.forget(slot)
-        return bool(parked)
+        last.number, gap.number = gap.number, last.number
+        self._all.sort(key=lambda slot: slot.number)
+        if not kept:
+            self._prefixes.lost(last)
+            self._prefixes.lost(gap)
 
     def _touch(self, slot: Slot) -> None:
         self._clock += 1
         slot.last_used = self._clock
 
-    def _best_source(self, sequence: Sequence[Sampler]) -> tuple[Slot | None, int]:
-        if not self._kv.cuttable:
-            return None, 0
-        wanted = sequence.tokens[:-1]  # the last token must be computed: its logits are needed
-        best: Slot | None = None
-        longest = 0
-        for slot in self._all:
-            shared = common_prefix(slot.held, wanted)
-            if shared > longest or (shared == longest > 0 and slot.sequence is None):
-                best, longest = slot, shared
-        return best, longest
-
-    def _pays(self, tokens: int) -> bool:
-        return tokens >= self._kv.share_minimum
-
-    def _lead_for(self, slot: Slot, sequence: Sequence[Sampler]) -> Lead | None:
-        """The sequence, of those that came before, that will have computed the most for this one."""
+    def _follow(self, slot: Slot, sequence: Sequence[Sampler]) -> bool:
+        """Let the slot wait for who, of those that came before, will have computed the most for it."""
         best: Lead | None = None
-        for other in self.busy if self._kv.cuttable else []:
-            ahead = other.sequence
-            if ahead is None or ahead is sequence or ahead.generated or other.last_used > slot.last_used:
+        for other, goal in self._prefixes.ahead(sequence.tokens[:-1]):
+            if other.sequence is None or other.last_used >= slot.last_used:
                 continue  # only who came later waits, so that nobody waits in a circle
-            goal = common_prefix(ahead.tokens, sequence.tokens[:-1])
-            if goal > max(ahead.past, best.goal if best else 0) and self._pays(goal - sequence.past):
-                best = Lead(other, ahead, goal)
-        return best
+            worth = self._prefixes.pays(Found(other, goal), sequence.past)
+            if worth and (best is None or goal > best.goal):
+                best = Lead(other, other.sequence, goal)
+        if best is None:
+            self._leads.pop(slot, None)
+        else:
+            self._leads[slot] = best
+        return best is not None
 
-    def _cost(self, slot: Slot, source: Slot | None, shared: int) -> tuple[bool, int, int]:
+    def _cost(self, slot: Slot, found: Found) -> tuple[bool, int, bool, int]:
         """What is lost by taking a free slot; the smallest is taken."""
         # Taking over a conversation that goes on elsewhere would lose the rest of it.
-        takes_over = slot is source and shared * 2 >= len(slot.parked)
-        return not takes_over, self._breaks(slot), slot.last_used
+        takes_over = slot is found.source and found.length * 4 >= slot.ready * 3
+        return not takes_over, self._breaks(slot), slot.ready > 0, slot.last_used
 
     def _breaks(self, slot: Slot) -> int:
         """Into how many groups of neighbours the busy slots would fall."""
@@ -181,11 +175,7 @@ class Slots:
         numbers = sorted([*(other.number for other in self.busy), slot.number])
         return sum(after != before + 1 for before, after in pairwise(numbers))
 
-    def _fill(self, slot: Slot, source: Slot | None, shared: int, sequence: Sequence[Sampler]) -> None:
-        if source is slot:
-            sequence.past = self._kv.trim(slot.number, shared)
-        elif source is not None and self._pays(shared):
-            sequence.past = self._kv.share(shared, source.number, slot.number)
-        else:
-            self._kv.drop(slot.number)
-            sequence.past = 0
+
+def _most(sequence: Sequence[Sampler]) -> int:
+    """The tokens that prompt and answer may have together."""
+    return len(sequence.job.prompt) + sequence.limit

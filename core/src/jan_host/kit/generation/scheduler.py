@@ -36,7 +36,10 @@ class Stepper(Protocol):
 
     @property
     def working_for(self) -> Items[Job[Any]]:
-        """The jobs of the step that is being computed; nothing between steps."""
+        """The jobs that most of the step that is being computed is for; nothing between steps.
+
+        When all of them are given up, the step is interrupted.
+        """
         ...
 
     def admit(self, sequence: Sequence[Any]) -> bool:
