@@ -1,6 +1,7 @@
 """Image files for tests, written by hand: sound ones, broken ones, and such as are made to do harm."""
 
 import base64
+import random
 import struct
 import zlib
 
@@ -15,6 +16,18 @@ def png(colour: Colour = RED, width: int = 24, height: int = 20) -> bytes:
     """A PNG of one colour."""
     lines = (b"\0" + bytes(colour) * width) * height
     return png_of(width, height, zlib.compress(lines))
+
+
+def png_of_pixels(width: int, height: int, pixels: bytes) -> bytes:
+    """A PNG of these pixels, three bytes each."""
+    size = 3 * width
+    lines = b"".join(b"\0" + pixels[start : start + size] for start in range(0, size * height, size))
+    return png_of(width, height, zlib.compress(lines))
+
+
+def noise(width: int, height: int, *, seed: int) -> bytes:
+    """Pixels by chance."""
+    return random.Random(seed).randbytes(3 * width * height)
 
 
 def png_of(width: int, height: int, packed: bytes, *, kind: tuple[int, ...] = (8, 2, 0, 0, 0)) -> bytes:

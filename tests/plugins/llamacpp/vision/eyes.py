@@ -6,7 +6,6 @@ the last token holds the mean of what came before; its largest colour decides wh
 """
 
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
@@ -36,26 +35,19 @@ _VISION_WIDTH = 32
 Array = npt.NDArray[np.float32]
 
 
-def write_eyes(folder: Path, *, context: int = 2048, **fields: Any) -> tuple[Path, Path]:
-    """The model and its projector, in `folder`.
-
-    Args:
-        folder: Where.
-        context: Tokens that the model was trained for.
-        fields: Further metadata of the model, as `writing.add_fields` takes them.
-    """
+def write_eyes(folder: Path) -> None:
+    """The model and its projector, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    model = write_text_model(folder / "eyes.gguf", context)
-    return model, write_clip(folder / "mmproj-eyes.gguf")
+    write_text_model(folder / "eyes.gguf")
+    write_clip(folder / "mmproj-eyes.gguf")
 
 
-def write_text_model(path: Path, context: int = 2048) -> Path:
+def write_text_model(path: Path) -> Path:
     """A llama of two layers whose first one averages what it sees, and whose second one does nothing."""
-    tokens, kinds = _vocabulary()
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(path.stem)
     writer.add_block_count(_LAYERS)
-    writer.add_context_length(context)
+    writer.add_context_length(2048)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(WIDTH)
     writer.add_head_count(4)
@@ -63,16 +55,7 @@ def write_text_model(path: Path, context: int = 2048) -> Path:
     writer.add_rope_dimension_count(WIDTH // 4)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(0)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list(tokens)
-    writer.add_token_scores([0.0] * len(tokens))
-    writer.add_token_types(kinds)
-    writer.add_bos_token_id(tokens.index("<s>"))
-    writer.add_eos_token_id(tokens.index("</s>"))
-    writer.add_eot_token_id(tokens.index("<|end|>"))
-    writer.add_add_bos_token(True)
-    writer.add_add_space_prefix(False)
-    writer.add_chat_template(TEMPLATE)
+    tokens = add_vocabulary(writer)
     for name, value in _text_tensors(tokens).items():
         writer.add_tensor(name, value)
     return close(writer, path)
@@ -91,7 +74,7 @@ def write_clip(path: Path, *, width: int = WIDTH) -> Path:
         "image_size": IMAGE_SIZE,
         "patch_size": PATCH_SIZE,
         "embedding_length": _VISION_WIDTH,
-        "feed_forward_length": _VISION_WIDTH,
+        "feed_forward_length": 2 * _VISION_WIDTH,
         "projection_dim": width,
         "block_count": _LAYERS,
         "attention.head_count": 2,
@@ -105,10 +88,21 @@ def write_clip(path: Path, *, width: int = WIDTH) -> Path:
     return close(writer, path)
 
 
-def _vocabulary() -> tuple[list[str], list[int]]:
+def add_vocabulary(writer: gguf.GGUFWriter) -> list[str]:
+    """Bytes, control tokens and a few words as a model's vocabulary, with a template; the tokens."""
     tokens = ["<unk>", *_CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), *COLOURS, NOTHING]
     kinds = [_UNKNOWN_KIND] + [_CONTROL_KIND] * len(_CONTROL) + [_BYTE_KIND] * 256
-    return tokens, kinds + [_NORMAL_KIND] * (len(tokens) - len(kinds))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types(kinds + [_NORMAL_KIND] * (len(tokens) - len(kinds)))
+    writer.add_bos_token_id(tokens.index("<s>"))
+    writer.add_eos_token_id(tokens.index("</s>"))
+    writer.add_eot_token_id(tokens.index("<|end|>"))
+    writer.add_add_bos_token(True)
+    writer.add_add_space_prefix(False)
+    writer.add_chat_template(TEMPLATE)
+    return tokens
 
 
 def _text_tensors(tokens: list[str]) -> dict[str, Array]:
@@ -152,9 +146,13 @@ def _clip_tensors(width: int) -> dict[str, Array]:
     }
     square = _zeros(_VISION_WIDTH, _VISION_WIDTH)
     for layer in range(_LAYERS):
-        for name in ("attn_q", "attn_k", "attn_v", "attn_out", "ffn_up", "ffn_down"):
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
             tensors[f"v.blk.{layer}.{name}.weight"] = square
             tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(_VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_up.weight"] = _zeros(2 * _VISION_WIDTH, _VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_up.bias"] = _zeros(2 * _VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_down.weight"] = _zeros(_VISION_WIDTH, 2 * _VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_down.bias"] = _zeros(_VISION_WIDTH)
         for name in ("ln1", "ln2"):
             tensors[f"v.blk.{layer}.{name}.weight"] = _ones(_VISION_WIDTH)
             tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(_VISION_WIDTH)
