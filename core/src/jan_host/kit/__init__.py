@@ -1,5 +1,6 @@
 """For authors: chat templates, text streams and the machine's measure of local engines; importers' choice."""
 
+from jan_host.contract.quantities import bytes_from_words
 from jan_host.kit.choosing import Choice, Offer, choose
 from jan_host.kit.machine import free_memory, usable_cores
 from jan_host.kit.segments import Segment, text
@@ -12,6 +13,7 @@ __all__ = [
     "Offer",
     "Segment",
     "TextStream",
+    "bytes_from_words",
     "choose",
     "free_memory",
     "text",
