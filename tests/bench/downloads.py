@@ -3,8 +3,9 @@
     python -m tests.bench.downloads [--bytes 500000000] [--rounds 5]
 
 Every contender runs in a process of its own, in turns. Ours verifies the SHA-256 and flushes the
-file to the disk; the others do neither. The time is that of the transfer, without the start of
-an interpreter; CPU seconds and the peak of memory are the process's own.
+file to the disk; ``hf_hub_download`` and ``curl`` do neither. ``curl + sha256sum`` verifies too, one
+after the other, as a script would. The time is that of the transfer, without the start of an
+interpreter; CPU seconds and the peak of memory are the process's own.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import asyncio
 import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-CONTENDERS = ("jan-host", "hf_hub_download", "curl")
+CONTENDERS = ("jan-host", "hf_hub_download", "curl", "curl + sha256sum")
 
 
 class Figures(msgspec.Struct):
@@ -57,7 +57,8 @@ def main() -> None:
     figures: dict[str, list[Figures]] = {name: [] for name in CONTENDERS}
     with hub(options.bytes) as origin:
         for turn in range(options.rounds):
-            for name in CONTENDERS[turn % 3 :] + CONTENDERS[: turn % 3]:
+            first = turn % len(CONTENDERS)
+            for name in CONTENDERS[first:] + CONTENDERS[:first]:
                 with tempfile.TemporaryDirectory() as folder:
                     figures[name].append(measure(name, origin, Path(folder)))
     report(figures, options.bytes)
@@ -76,8 +77,8 @@ def hub(size: int) -> Iterator[Origin]:
 
 def measure(name: str, origin: Origin, folder: Path) -> Figures:
     """Run one contender in a process of its own."""
-    if name == "curl":
-        return measure_curl(origin, folder)
+    if name.startswith("curl"):
+        return measure_curl(origin, folder / "file", verify=name != "curl")
     code = f"from tests.bench.downloads import child; child({name!r}, {str(folder)!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -94,17 +95,24 @@ def measure(name: str, origin: Origin, folder: Path) -> Figures:
     return msgspec.json.decode(done.stdout, type=Figures)
 
 
-def measure_curl(origin: Origin, folder: Path) -> Figures:
-    """Run curl; its start takes a few milliseconds and is counted."""
-    command = [shutil.which("curl") or "curl", "-s", "-f", "-L", "-o", str(folder / "file"), origin.url]
-    began = time.perf_counter()
-    process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+def measure_curl(origin: Origin, file: Path, *, verify: bool) -> Figures:
+    """Run curl, and the hash of what it brought; the starts take a few milliseconds and are counted."""
+    commands = [["curl", "-s", "-f", "-L", "-o", str(file), origin.url]]
+    if verify:
+        sums = file.with_name("sums")
+        sums.write_text(f"{origin.sha256}  {file}\n")
+        commands.append(["sha256sum", "--status", "-c", str(sums)])
+    began, cpu, peak = time.perf_counter(), 0.0, 0
+    for command in commands:
+        process = subprocess.Popen(command)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        cpu += usage.ru_utime + usage.ru_stime
+        peak = max(peak, usage.ru_maxrss * 1024)
     seconds = time.perf_counter() - began
-    assert process.returncode == 0
-    assert (folder / "file").stat().st_size == origin.size
-    return Figures(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    assert file.stat().st_size == origin.size
+    return Figures(seconds, cpu, peak)
 
 
 def child(name: str, folder: str) -> None:

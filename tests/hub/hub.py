@@ -127,7 +127,7 @@ class Hub:
         """For each answer with bytes of the file: the first offset, and the one behind the last."""
         return [(one.start, one.start + one.sent) for one in self.requests(file) if one.sent]
 
-    def wait_for_bytes(self, file: str, count: int, timeout_seconds: float = 30) -> None:
+    def wait_for_bytes(self, file: str, count: int, timeout_seconds: float = 60) -> None:
         """Wait until so many bytes of a file were sent.
 
         Raises:

@@ -79,7 +79,7 @@ class Bench:
 
     async def until(self, condition: Callable[[DownloadInfo], bool], download_id: str) -> DownloadInfo:
         """Wait for an event of this download that meets the condition."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 info = self.downloads.get(download_id)
                 if condition(info):

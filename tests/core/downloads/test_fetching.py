@@ -198,6 +198,7 @@ async def test_answers_that_no_second_try_would_change(
 
 async def test_no_server_at_all(bench: Bench, server: FileServer) -> None:
     url = server.url("/model.bin")
+    server.shutdown()  # what waits at the socket keeps it open
     server.server_close()
     with pytest.raises(DownloadError, match="no connection"):
         await bench.bring(plan_of(asset(server, url=url)))

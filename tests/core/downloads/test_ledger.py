@@ -67,7 +67,7 @@ def test_the_hash_follows_whatever_the_order(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     ledger = Ledger(len(body), least=1000)
-    digest = FrontDigest(path, hashlib.sha256, lambda: ledger.front)
+    digest = FrontDigest(path, hashlib.sha256, ledger)
     active: list[Segment] = []
     while not ledger.complete:
         if len(active) < 3 and (segment := ledger.claim(4000)):
@@ -111,9 +111,10 @@ async def test_the_gate_counts_hosts_and_all() -> None:
 
 def test_the_throttle_shares_out_its_rate() -> None:
     throttle = Throttle(1_000_000)
+    began = time.monotonic()
     waits = [throttle.wait(250_000) for _ in range(4)]
-    assert waits == sorted(waits)
-    assert waits[-1] == pytest.approx(1.0, abs=0.2)
+    # A megabyte takes a second from the first call on, however long the calls themselves took.
+    assert 1.0 - (time.monotonic() - began) <= waits[-1] <= 1.0
     assert throttle.block(1 << 20) == 100_000
     assert Throttle().wait(10**12) == 0
 
@@ -134,7 +135,7 @@ def test_pauses() -> None:
 
 def test_what_retry_after_may_hold() -> None:
     assert retry_after({"retry-after": "7"}) == 7.0
-    date = email.utils.formatdate(time.time() + 60, usegmt=True)
-    assert retry_after({"retry-after": date}) == pytest.approx(60, abs=3)
+    date = email.utils.formatdate(time.time() + 600, usegmt=True)
+    assert retry_after({"retry-after": date}) == pytest.approx(600, abs=60)
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None

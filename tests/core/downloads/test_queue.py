@@ -237,5 +237,5 @@ async def test_a_disk_that_is_full(bench: Bench, server: FileServer) -> None:
 async def test_the_settings_reach_the_transfers(bench: Bench) -> None:
     manners = quick_manners(DownloadsConfig(connections_per_file=7, tries=9), {})
     assert manners.connections_per_file == 7
-    async with asyncio.timeout(5), manners.gate.connection("a"):
+    async with asyncio.timeout(60), manners.gate.connection("a"):
         assert manners.gate.has_room("a")

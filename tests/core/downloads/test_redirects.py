@@ -270,6 +270,7 @@ async def test_an_address_that_does_not_answer_is_followed_by_the_next(
 ) -> None:
     server.add("/a", BODY)
     internet.names["hub.example"] = ["8.8.4.4", "8.8.8.8"]
+    internet.servers["8.8.4.4"].shutdown()  # what waits at the socket keeps it open
     internet.servers["8.8.4.4"].server_close()
     await bench.bring(plan_of(asset("http://hub.example/a")))
     assert internet.dialled == ["8.8.4.4", "8.8.8.8"]

@@ -5,7 +5,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from jan_host.downloads.ledger import Ledger
+
 STEP_BYTES = 1 << 20
+STRETCH_BYTES = 16 << 20
 
 
 class FrontDigest:
@@ -17,23 +20,44 @@ class FrontDigest:
     Args:
         path: The file.
         new: Makes the hash object.
-        front: Tells how many bytes are on disk without a gap.
+        ledger: Says what of the file is here.
     """
 
-    def __init__(self, path: Path, new: Callable[[], "hashlib._Hash"], front: Callable[[], int]) -> None:
+    def __init__(self, path: Path, new: Callable[[], "hashlib._Hash"], ledger: Ledger) -> None:
         self._path = path
-        self._front = front
+        self._ledger = ledger
         self._new = new
         self._hash = new()
         self._hashed = 0
         self._lock = threading.Lock()
+        self._grown = threading.Event()
+        self._stopped = False
+
+    def follow(self) -> None:
+        """Hash what comes as it comes, until the file is complete or `stop` is called."""
+        while not self._stopped:
+            if self.catch_up():
+                continue
+            if self._ledger.complete:
+                return
+            self._grown.wait()
+            self._grown.clear()
+
+    def wake(self) -> None:
+        """There is more to hash, or the file is complete."""
+        self._grown.set()
+
+    def stop(self) -> None:
+        """Let `follow` end, wherever it is."""
+        self._stopped = True
+        self._grown.set()
 
     def catch_up(self) -> bool:
-        """Hash the next stretch of what lies on disk; ``False`` when all of it is hashed."""
+        """Hash the next stretch of what lies on disk; ``False`` when there was nothing to hash."""
         with self._lock:
-            front = self._front()
-            self._read(min(front, self._hashed + 16 * STEP_BYTES))
-            return self._hashed < front
+            began = self._hashed
+            self._read(min(self._ledger.front, began + STRETCH_BYTES))
+            return self._hashed > began
 
     def restart(self) -> None:
         """The file begins anew."""

@@ -22,8 +22,6 @@ SEGMENT_SECONDS = 3.0
 """A segment is as long as a connection needs so many seconds for, so that asking costs little;"""
 LONGEST_SEGMENT = 8
 """and so many times the shortest at most: the hash follows the front, and must not fall far behind."""
-HASH_SECONDS = 0.02
-"""So far the hash stays behind what has come, which is then still in the system's cache."""
 FAST_BYTES_PER_SECOND = 150_000_000
 """A connection that is faster than this is not what holds a transfer up."""
 
@@ -73,14 +71,13 @@ class Fetch:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                beside = [
-                    group.create_task(self._save_often()),
-                    group.create_task(self._widen(group)),
-                    group.create_task(self._absorb()),
-                ]
+                group.create_task(self._in_thread(self._partial.absorb, self._partial.let_go))
+                beside = [group.create_task(self._save_often()), group.create_task(self._widen(group))]
                 await self._fetch_all()
                 for task in [*beside, *self._helpers]:
                     task.cancel()
+                self._partial.wake()
+                await self._in_thread(self._partial.flush)  # while the last of it is hashed
         except ExceptionGroup as failures:
             if isinstance(failures.exceptions[0], answers.WrongSizeError):
                 await self._in_thread(self._partial.restart)
@@ -219,23 +216,15 @@ class Fetch:
             self._width = 1
 
     async def _save_often(self) -> None:
-        """Note what is on disk, every few seconds and every so many bytes."""
-        saved, at = self._ledger.fetched, time.monotonic()
+        """Note what is on disk, every few seconds."""
+        saved = self._ledger.fetched
         while True:
-            await asyncio.sleep(self._manners.save_seconds / 8)
-            fresh, now = self._ledger.fetched, time.monotonic()
-            due = fresh - saved >= self._manners.save_bytes or now - at >= self._manners.save_seconds
-            if due and fresh > saved:
+            await asyncio.sleep(self._manners.save_seconds)
+            if self._ledger.fetched > saved:
+                saved = self._ledger.fetched
                 await self._in_thread(self._partial.save)
-                saved, at = fresh, now
                 if self._ledger.size is not None:
                     self._check_space(self._ledger.size - self._ledger.received)
-
-    async def _absorb(self) -> None:
-        """Hash what is here, while the rest is fetched."""
-        while True:
-            if not await self._in_thread(self._partial.absorb):
-                await asyncio.sleep(HASH_SECONDS)
 
     def _hash_is_known(self) -> bool:
         return self._parcel.sha256 is not None or self._parcel.git_sha1 is not None

@@ -12,9 +12,6 @@ from jan_host.downloads.reach import Reach
 from jan_host.downloads.retries import Retries
 from jan_host.downloads.throttle import Throttle
 
-_OTHER_THREADS = 8
-"""For notes and hashes, beside one for each connection."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
@@ -29,14 +26,15 @@ class Manners:
     """After so long a file gets one more connection, and again after as long."""
     segment_bytes: int = 8 << 20
     """The shortest segment of a file that is fetched over several connections."""
-    save_bytes: int = 64 << 20
     save_seconds: float = 2.0
-    """At most so much, or what came in so long, is fetched again after a crash."""
+    """At most what came in so long is fetched again after a crash."""
 
 
 def make_manners(config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:
     """What ``[downloads]`` asks for."""
-    executor = ThreadPoolExecutor(config.connections + _OTHER_THREADS, "download")
+    files = config.at_once * config.files_at_once
+    # One for each connection, and two for each file: its hash, and the notes of what is here.
+    executor = ThreadPoolExecutor(config.connections + 2 * files, "download")
     return Manners(
         dialer=Dialer(
             reach=Reach(config.private_hosts),

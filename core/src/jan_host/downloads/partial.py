@@ -9,10 +9,13 @@ from typing import IO
 import msgspec
 
 from jan_host.contract.errors import ChecksumMismatchError
-from jan_host.downloads.digest import FrontDigest, hash_of
+from jan_host.downloads.digest import STEP_BYTES, FrontDigest, hash_of
 from jan_host.downloads.ledger import Ledger, Segment, Span
 from jan_host.downloads.parcels import Parcel
-from jan_host.downloads.saving import save
+from jan_host.downloads.saving import begin_writing, save
+
+PUSH_BYTES = 32 << 20
+"""So many bytes at a time are sent on to the disk while more come, so that little is left for the end."""
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -28,7 +31,7 @@ class PartialFile:
 
     Beside it lies ``path + ".json"``, which names the spans that are complete. It is written
     after they were flushed to the disk, so that what it names is there, whatever happened
-    since. `restart`, `save`, `verify` and `absorb` block: call them in a thread.
+    since. `restart`, `save`, `flush`, `verify` and `absorb` block: call them in a thread.
 
     Args:
         path: Where the bytes go.
@@ -48,7 +51,7 @@ class PartialFile:
         size = parcel.size if parcel.size is not None else self._saved.size
         self.ledger = Ledger(size, self._saved.spans, least=least)
         new = hash_of(parcel.sha256, parcel.git_sha1, size)
-        self._digest = FrontDigest(path, new, lambda: self.ledger.front) if new else None
+        self._digest = FrontDigest(path, new, self.ledger) if new else None
 
     def writer(self, offset: int) -> IO[bytes]:
         """The file, opened for writing from an offset on."""
@@ -61,11 +64,31 @@ class PartialFile:
         written = 0
         while written < len(data):  # a file without buffer may take less than it was given
             written += file.write(data[written:])
-        self.ledger.advance(segment, len(data))
+        self.ledger.advance(segment, written)
+        if segment.position % STEP_BYTES < written:  # once for each step
+            self.wake()
+        if segment.position % PUSH_BYTES < written:
+            begin_writing(file, max(segment.start, segment.position - PUSH_BYTES), segment.position)
 
-    def absorb(self) -> bool:
-        """Hash the next stretch of what lies here; ``False`` when there is none."""
-        return self._digest is not None and self._digest.catch_up()
+    def absorb(self) -> None:
+        """Hash what lies here and what comes, until the file is complete or `let_go` is called."""
+        if self._digest is not None:
+            self._digest.follow()
+
+    def wake(self) -> None:
+        """Tell `absorb` that there is more, or that the file is complete."""
+        if self._digest is not None:
+            self._digest.wake()
+
+    def let_go(self) -> None:
+        """Let `absorb` end at once."""
+        if self._digest is not None:
+            self._digest.stop()
+
+    def flush(self) -> None:
+        """See to it that all that was written is on the disk."""
+        with open(self.path, "r+b") as file:
+            os.fsync(file.fileno())
 
     def save(self) -> bool:
         """Flush what has come, and note it; ``False`` when there was nothing new."""
@@ -73,8 +96,7 @@ class PartialFile:
             state = _State(size=self.ledger.size, mark=self.mark, spans=self.ledger.spans())
             if state == self._saved:
                 return False
-            with open(self.path, "r+b") as file:
-                os.fsync(file.fileno())
+            self.flush()
             save(self._state_path, msgspec.json.encode(state))
             self._saved = state
             return True
@@ -96,12 +118,11 @@ class PartialFile:
         Raises:
             ChecksumMismatchError: The bytes are not those that were promised; they are deleted.
         """
-        while self.absorb():
-            pass
-        with open(self.path, "r+b") as file:
-            os.fsync(file.fileno())
+        self.flush()
         if self._digest is None:
             return
+        while self._digest.catch_up():
+            pass
         try:
             compare(self._digest.hexdigest(), self.parcel.sha256 or self.parcel.git_sha1, self.parcel.label)
         except ChecksumMismatchError:
