@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from jan_host import EngineError, InvalidRequestError
 from jan_host.kit.generation import Adjust, ChoicePlan, Chosen, Reporter
-from jan_host.kit.structure import Constraint
+from jan_host.kit.structure import Constrains
 
 from jan_host_llamacpp.chains import build_chain
 from jan_host_llamacpp.native import NativeContext
@@ -37,7 +37,7 @@ class Sampler:
         adjustments: Sequence[Adjust],
         looks_back: int,
         reporter: Reporter | None,
-        constraint: Constraint | None,
+        constraint: Constrains | None,
     ) -> None:
         self._chain = chain
         self._adjustments = tuple(adjustments)
@@ -51,7 +51,8 @@ class Sampler:
     def observe(self, tokens: npt.NDArray[np.int32]) -> None:
         """Show the chain tokens that it did not choose, so that penalties know of them."""
         if self._chain is not None and self._looks_back:
-            for token in tokens[-self._looks_back :].tolist():
+            words = tokens[tokens >= 0]  # below 0, ids stand for images
+            for token in words[-self._looks_back :].tolist():
                 lib.llama_sampler_accept(self._chain, token)
 
     def sample(self, context: NativeContext, index: int, generated: int) -> Chosen:
@@ -63,12 +64,13 @@ class Sampler:
         return Chosen(token, report(token))
 
     def _choose(self, context: NativeContext, index: int, generated: int) -> int:
-        if self._adjustments or self._chain is None or self.constraint is not None:
+        allowed = self.constraint.allowed() if self.constraint is not None else None
+        if self._adjustments or self._chain is None or allowed is not None:
             scores = context.logits(index)
             for adjust in self._adjustments:
                 adjust(scores, generated)
-            if self.constraint is not None:
-                return self._choose_among(self.constraint.allowed(), scores)
+            if allowed is not None:
+                return self._choose_among(allowed, scores)
             if self._chain is None:
                 return int(scores.argmax())
         token: int = lib.llama_sampler_sample(self._chain, context.pointer, index)

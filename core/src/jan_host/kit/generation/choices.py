@@ -10,7 +10,7 @@ from jan_host.kit.generation.adjusting import Adjust, adjustments
 from jan_host.kit.generation.logprobs import Reporter
 from jan_host.kit.generation.options import SamplingOptions
 from jan_host.kit.generation.vocabulary import Scored
-from jan_host.kit.structure import Constraint
+from jan_host.kit.structure import Constrains
 
 
 class Chosen(NamedTuple):
@@ -30,7 +30,7 @@ class ChoicePlan:
     """Applied to the scores of all tokens first, in order."""
     reporter: Reporter | None = None
     """Tells log probabilities; ``None`` where nobody asked."""
-    constraint: Constraint | None = None
+    constraint: Constrains | None = None
     """What the text is held to."""
 
     @classmethod
@@ -42,7 +42,7 @@ class ChoicePlan:
         context_length: int,
         *,
         top_logprobs: int | None = None,
-        constraint: Constraint | None = None,
+        constraint: Constrains | None = None,
     ) -> "ChoicePlan":
         """The plan for one choice of a request.
 

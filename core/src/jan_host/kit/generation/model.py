@@ -15,6 +15,7 @@ from jan_host.contract.options import GenerationOptions
 from jan_host.kit.generation.answering import answer, nothing
 from jan_host.kit.generation.asking import refuse_best_of, token_limit
 from jan_host.kit.generation.choices import ChoicePlan
+from jan_host.kit.generation.holding import constraints_of
 from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.prompts import Prompt, off_loop
 from jan_host.kit.generation.scheduler import Scheduler, Stepper
@@ -22,7 +23,7 @@ from jan_host.kit.generation.sequences import Observes
 from jan_host.kit.generation.serving import Serving
 from jan_host.kit.generation.vocabulary import ModelVocabulary
 from jan_host.kit.segments import Segment
-from jan_host.kit.structure import Constraint, Form, Grammars, TokenTable, form_of
+from jan_host.kit.structure import Grammars, TokenTable
 from jan_host.kit.template import ChatTemplate
 from jan_host.kit.tools import Asked, Dialogue
 
@@ -201,7 +202,7 @@ class GeneratingModel(LoadedModel, Generic[S]):
             for delta in nothing(len(prompt.ids), request.n or 1, echo or ""):
                 yield delta
             return
-        samplers = await self._samplers(request, top_logprobs, asked.form or form_of(request))
+        samplers = await self._samplers(request, top_logprobs, asked)
         job = Job(
             prompt,
             samplers,
@@ -215,10 +216,10 @@ class GeneratingModel(LoadedModel, Generic[S]):
             async for delta in deltas:
                 yield delta
 
-    async def _samplers(
-        self, request: GenerationOptions, top_logprobs: int | None, form: Form | None
-    ) -> list[S]:
-        constraints = await self._constraints(form, request.n or 1, tells=top_logprobs is not None)
+    async def _samplers(self, request: GenerationOptions, top_logprobs: int | None, asked: Asked) -> list[S]:
+        # Of forced tokens, which have no scores, nothing could be told.
+        forces = self.forces and top_logprobs is None
+        constraints = await constraints_of(self._grammars, request, asked, forces=forces)
 
         def build() -> list[S]:
             return [
@@ -237,9 +238,3 @@ class GeneratingModel(LoadedModel, Generic[S]):
 
         # DRY looks through the whole vocabulary: too long for the event loop.
         return await asyncio.to_thread(build) if request.dry_multiplier else build()
-
-    async def _constraints(self, form: Form | None, choices: int, *, tells: bool) -> Items[Constraint | None]:
-        """What each choice is held to; of forced tokens, which have no scores, nothing could be told."""
-        if form is None:
-            return [None] * choices
-        return await self._grammars.constraints(form, choices, forces=self.forces and not tells)

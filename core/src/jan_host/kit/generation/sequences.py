@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from jan_host.contract.generation import Delta, FinishReason, TokenLogprob
 from jan_host.kit.generation.logprobs import HeldLogprobs
-from jan_host.kit.structure import Constraint
+from jan_host.kit.structure import Constrains
 from jan_host.kit.tools.reading import Reader
 from jan_host.kit.tools.said import Said
 
@@ -21,7 +21,7 @@ class Observes(Protocol):
     """Chooses tokens, and wants to know those that it did not choose."""
 
     @property
-    def constraint(self) -> Constraint | None:
+    def constraint(self) -> Constrains | None:
         """What it is held to, beside the scores; it chooses among the tokens that are allowed."""
         ...
 

@@ -32,7 +32,7 @@ _SPACED: Final = {"whitespace_pattern": r"( |\n[ \t]{0,32})"}
 
 
 class Compiler:
-    """Used by one thread, but for `close`.
+    """Used by one thread, but for `tokens` and `close`.
 
     Args:
         table: The model's vocabulary.
@@ -42,6 +42,8 @@ class Compiler:
         self._table = table
         self._trial = Trial(table.special)
         self._tokenizer: LLTokenizer | None = None
+        names = sorted((re.escape(text.encode()) for text in table.special if text), key=len, reverse=True)
+        self._controls = re.compile(b"(" + b"|".join(names) + b")") if names else None
 
     def compile(self, form: Form, seconds: float) -> LLMatcher:
         """The state at the beginning of a text that matches `form`, to be copied for each text.
@@ -71,6 +73,16 @@ class Compiler:
         if complaint:
             raise _refusal(form, complaint)
         return matcher
+
+    def tokens(self, data: bytes) -> list[int]:
+        """Some tokens with these bytes, once a grammar was compiled; callable from any thread."""
+        if self._tokenizer is None:
+            return []
+        ids: list[int] = []
+        for piece in self._controls.split(data) if self._controls is not None else (data,):
+            token = self._table.special.get(piece.decode("utf-8", "replace"))
+            ids += self._tokenizer.tokenize_bytes(piece) if token is None else [token]
+        return ids
 
     def close(self) -> None:
         """End the process that tries grammars; what is compiled now is given up. Callable from any thread."""

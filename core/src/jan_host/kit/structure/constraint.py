@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,40 +15,16 @@ if TYPE_CHECKING:
 Ids = npt.NDArray[np.intp]
 
 
-class Constraint:
-    """Which tokens may come next; used by one thread, beside which the next answer is worked out.
+class Constrains(Protocol):
+    """Says which tokens may come next; used by one thread."""
 
-    The tokens that may follow are computed on another thread from the moment that a token is accepted, while
-    the model computes its scores behind that token.
-
-    Args:
-        matcher: llguidance's state at the beginning of the text; belongs to this object from now on.
-        ends: The tokens that end a generation.
-        param: The field of the request that it came from, for errors.
-        workers: Where the next tokens are worked out.
-        forces: Whether `accept` may give tokens that can come alone, for the model to compute in one go.
-    """
-
-    def __init__(
-        self,
-        matcher: "LLMatcher",
-        ends: Collection[int],
-        *,
-        param: str,
-        workers: Executor,
-        forces: bool,
-    ) -> None:
-        self._matcher = matcher
-        self._ends = ends
-        self._param = param
-        self._workers = workers
-        self._forces = forces
-        self.complete = False
+    @property
+    def complete(self) -> bool:
         """Whether the text is whole, and nothing may follow."""
-        self._next: Future[Ids] = workers.submit(self._compute)
+        ...
 
-    def allowed(self) -> Ids:
-        """The tokens that may come next, in ascending order: at least one.
+    def allowed(self) -> Ids | None:
+        """The tokens that may come next, in ascending order: at least one. ``None``: all of them.
 
         A token that ends the generation is among them where the text may end here; where it must, there is
         no other.
@@ -56,7 +32,7 @@ class Constraint:
         Raises:
             InvalidRequestError: What may follow is too complex to be worked out.
         """
-        return self._next.result()
+        ...
 
     def accept(self, token: int) -> list[int]:
         """Go on behind a token that was chosen.
@@ -70,6 +46,50 @@ class Constraint:
         Raises:
             InvalidRequestError: As `allowed`.
         """
+        ...
+
+
+class Constraint:
+    """A text that is held to a form from its first token; a `Constrains`.
+
+    The tokens that may follow are computed on another thread from the moment that a token is accepted, while
+    the model computes its scores behind that token.
+
+    Args:
+        matcher: llguidance's state at the beginning of the text; belongs to this object from now on.
+        ends: The tokens that end a generation.
+        param: The field of the request that it came from, for errors.
+        workers: Where the next tokens are worked out.
+        forces: Whether `accept` may give tokens that can come alone, for the model to compute in one go.
+        early: Whether the text is whole as soon as it may end; else when nothing can follow.
+    """
+
+    def __init__(
+        self,
+        matcher: "LLMatcher",
+        ends: Collection[int],
+        *,
+        param: str,
+        workers: Executor,
+        forces: bool,
+        early: bool = False,
+    ) -> None:
+        self._matcher = matcher
+        self._ends = ends
+        self._param = param
+        self._workers = workers
+        self._forces = forces
+        self._is_whole = matcher.is_accepting if early else matcher.is_stopped
+        self.complete = False
+        """Whether the text is whole, and nothing may follow."""
+        self._next: Future[Ids] = workers.submit(self._compute)
+
+    def allowed(self) -> Ids:
+        """See `Constrains`."""
+        return self._next.result()
+
+    def accept(self, token: int) -> list[int]:
+        """See `Constrains`."""
         if token in self._ends:
             self.complete = True
             return []
@@ -78,7 +98,7 @@ class Constraint:
         if forced:
             self._matcher.consume_tokens(forced)
         self._check()
-        self.complete = self._matcher.is_stopped()
+        self.complete = self._is_whole()
         if not self.complete:
             self._next = self._workers.submit(self._compute)
         return forced

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jan_host.contract.errors import (
@@ -14,6 +15,8 @@ from jan_host.contract.errors import (
 from jan_host.kit.machine import usable_cores
 from jan_host.kit.structure.constraint import Constraint
 from jan_host.kit.structure.forms import Form
+from jan_host.kit.structure.lazy import LazyConstraint
+from jan_host.kit.structure.triggers import LazyForm
 from jan_host.kit.structure.vocabulary import TokenTable
 
 if TYPE_CHECKING:
@@ -66,6 +69,34 @@ class Grammars:
             )
             for _ in range(choices)
         ]
+
+    async def lazy_constraints(
+        self, lazy: LazyForm, choices: int, *, forces: bool = False
+    ) -> list[LazyConstraint]:
+        """A constraint for each choice, which holds behind triggers; see `constraints`."""
+        matcher = await asyncio.shield(self._compiled(lazy.form))
+        if isinstance(matcher, JanHostError):
+            raise matcher
+        begin = partial(self._begin, matcher, lazy.form.param, forces)
+        return [LazyConstraint(lazy, begin, self._table.ends, self._table.spelled) for _ in range(choices)]
+
+    def _begin(
+        self, matcher: "LLMatcher", param: str, forces: bool, written: bytes
+    ) -> tuple[Constraint, list[int]] | None:
+        """Hold a text of which some is written; on the thread that chooses tokens."""
+        held = matcher.deep_copy()
+        ids = self._compiler.tokens(written) if self._compiler is not None else []
+        if held.try_consume_tokens(ids) < len(ids):
+            return None
+        forced = held.compute_ff_tokens() if forces else []
+        if forced:
+            held.consume_tokens(forced)
+        if held.is_error():
+            return None
+        constraint = Constraint(
+            held, self._table.ends, param=param, workers=self._masks, forces=forces, early=True
+        )
+        return constraint, forced
 
     async def close(self) -> None:
         """End the threads and the process; no constraint may be in use any more."""

@@ -8,11 +8,11 @@ from jan_host.contract.chat import ChatMessage, ChatRequest
 from jan_host.contract.unknown import as_plain
 from jan_host.kit.conversation import Message, image_urls
 from jan_host.kit.segments import Segment, text
-from jan_host.kit.structure import Form
+from jan_host.kit.structure import Form, LazyForm
 from jan_host.kit.template import ChatTemplate
 from jan_host.kit.tools.formats import Format, recognize
 from jan_host.kit.tools.formats.harmony import HarmonyFormat
-from jan_host.kit.tools.grammar import must_call
+from jan_host.kit.tools.grammar import Calling
 from jan_host.kit.tools.history import history, one_at_a_time
 from jan_host.kit.tools.reading import Reader, Reading
 from jan_host.kit.tools.reasoning import Tags, known_tags, opened
@@ -38,6 +38,8 @@ class Asked:
     """The bytes of control tokens that the reader needs to see."""
     form: Form | None = None
     """What the answer must match, since it must call a tool."""
+    calls: LazyForm | None = None
+    """What calls match in an answer that may call tools."""
 
 
 class Dialogue:
@@ -98,15 +100,23 @@ class Dialogue:
         stops = [*request.stops(), *self._template.stop_texts]
         inside = opened(self._tags, text(segments[-3:])[-_END:])
         reader = self._reader(wanted, stops, inside)
-        form = self._form(wanted, inside) if wanted.must else None
+        form, calls = self._forms(wanted, inside)
         return Asked(
-            segments=segments, images=images, stops=stops, reader=reader, shown=self._shown, form=form
+            segments=segments,
+            images=images,
+            stops=stops,
+            reader=reader,
+            shown=self._shown,
+            form=form,
+            calls=calls,
         )
 
-    def _form(self, wanted: WantedTools, inside: Tags | None) -> Form:
-        return must_call(
-            self.format, wanted.tools, self._control, most=wanted.most, tags=self._tags, inside=inside
-        )
+    def _forms(self, wanted: WantedTools, inside: Tags | None) -> tuple[Form | None, LazyForm | None]:
+        """What the answer matches where it must call, or what its calls match where it may."""
+        if not wanted.tools:
+            return None, None
+        given = Calling(self.format, wanted, self._control, tags=self._tags, inside=inside)
+        return (given.must_call(), None) if wanted.must else (None, given.may_call())
 
     def _messages(self, request: ChatRequest, wanted: WantedTools) -> list[Message | ChatMessage]:
         messages = request.messages

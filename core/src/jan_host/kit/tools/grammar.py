@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from jan_host.kit.structure import Form
+from jan_host.kit.structure import Enclosed, Form, LazyForm
 from jan_host.kit.structure.schemas import checked_schema
 from jan_host.kit.tools.formats.base import Format, ToolDict
 from jan_host.kit.tools.reasoning import Tags
+from jan_host.kit.tools.wanted import WantedTools
 
 _JSON: Final = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 """As Python's ``json.dumps`` writes it, which models saw most."""
@@ -124,36 +125,67 @@ def _as_object(schema: dict[str, Any] | bool) -> dict[str, Any]:
     return schema if isinstance(schema, dict) else {"type": "object"}
 
 
-def must_call(
-    form: Format,
-    tools: Sequence[ToolDict],
-    control: Mapping[str, int],
-    *,
-    most: int | None,
-    tags: Sequence[Tags],
-    inside: Tags | None,
-) -> Form:
-    """What an answer that must call a tool matches.
+class Calling:
+    """Forms for answers that call tools.
 
     Args:
         form: How the model calls tools.
-        tools: Those that it may call.
+        wanted: Those that it may call.
         control: The vocabulary's control tokens by their text.
-        most: How many calls there may be.
         tags: What may stand around reasoning before the calls.
         inside: The tags that the prompt has opened.
 
     Raises:
         InvalidRequestError: The schema of a tool is nested too deeply.
     """
-    writer = Writer(tools, control, most)
-    calls = writer.rule(form.grammar(writer))
-    space = r"/[ \n]{0,4}/"
-    if inside is not None:
-        start = f"{writer.until(inside.closing)} {space} {calls}"
-    elif tags and not form.structured:
-        ways = (f"{writer.text(each.opening)} {writer.until(each.closing)} {space}" for each in tags)
-        start = f"({' | '.join(ways)})? {calls}"
-    else:
-        start = calls
-    return Form(kind="lark", text=writer.whole(start), param="tools")
+
+    def __init__(
+        self,
+        form: Format,
+        wanted: WantedTools,
+        control: Mapping[str, int],
+        *,
+        tags: Sequence[Tags],
+        inside: Tags | None,
+    ) -> None:
+        self._form = form
+        self._wanted = wanted
+        self._control = control
+        self._tags = tags
+        self._inside = inside
+
+    def must_call(self) -> Form:
+        """What an answer that must call a tool matches."""
+        writer = self._writer()
+        calls = writer.rule(self._form.grammar(writer))
+        space = r"/[ \n]{0,4}/"
+        if self._inside is not None:
+            start = f"{writer.until(self._inside.closing)} {space} {calls}"
+        elif self._tags and not self._form.structured:
+            ways = (
+                f"{writer.text(each.opening)} {writer.until(each.closing)} {space}" for each in self._tags
+            )
+            start = f"({' | '.join(ways)})? {calls}"
+        else:
+            start = calls
+        return Form(kind="lark", text=writer.whole(start), param="tools")
+
+    def may_call(self) -> LazyForm:
+        """What the calls match of an answer that may have some.
+
+        Behind a call the answer is free again: the grammar ends with any text, so that a token may end the
+        call and begin what comes next.
+        """
+        writer = self._writer()
+        calls = writer.rule(self._form.calls(writer))
+        text = writer.whole(f"{calls} {writer.rule('/(?s:.+)/')}?")
+        return LazyForm(
+            form=Form(kind="lark", text=text, param="tools"),
+            triggers=tuple(self._form.triggers(writer.names)),
+            enclosed=tuple(Enclosed(*each) for each in self._tags),
+            inside=None if self._inside is None else Enclosed(*self._inside),
+            strict=any(tool["function"].get("strict") for tool in self._wanted.tools),
+        )
+
+    def _writer(self) -> Writer:
+        return Writer(self._wanted.tools, self._control, self._wanted.most)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
 from jan_host.kit.tools.said import Sink, long_id
 
@@ -39,6 +40,17 @@ class Format(ABC):
         calls = write.calls(json_call("arguments"), ", ")
         opening, closing = write.text('{"tool_calls": ['), write.text("]}")
         return f"{opening} {calls} {closing}"
+
+    def calls(self, write: "Writer") -> str:
+        """What stands from a trigger on, in Lark; what may be said before the calls is no part of it."""
+        return self.grammar(write)
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """What a model writes that is about to call one of these tools.
+
+        From there on `calls` holds. A way to call that begins otherwise is read all the same.
+        """
+        return (Trigger('{"tool_calls":', first=True),)
 
     def new_id(self) -> str:
         """An id for a call."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, plain_call
 from jan_host.kit.tools.json_text import container
@@ -89,6 +90,10 @@ class DeepSeekFormat(MarkedFormat):
         else:
             calls = write.calls(lambda name: (f"{_BEGIN}{name}{_MIDDLE}", _END))
         return f"{write.text(ALL_BEGIN)} {calls} {write.text(_ALL_END)}"
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger(ALL_BEGIN),)
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of DeepSeek-V3.1's model card."""

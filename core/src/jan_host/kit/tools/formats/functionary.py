@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, Format, MarkedFormat, attempt, plain_call
 from jan_host.kit.tools.formats.llama3 import PYTHON_TAG, python_code, tagged_function
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PART: Final = ">>>"
 _TO_EVERYBODY: Final = "all"
+_INTERPRETER: Final = "python"
 
 
 class TaggedFunctionary(MarkedFormat):
@@ -33,6 +35,10 @@ class TaggedFunctionary(MarkedFormat):
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
         return write.calls(lambda name: (f"<function={name}>", "</function>"))
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger("<function="),)
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Tagged functions."""
@@ -70,13 +76,13 @@ class PartedFunctionary(Format):
             yield from container(feed, sink.arguments)
             feed.mark()
             yield from feed.space()
-        elif name == "python":
+        elif name == _INTERPRETER:
             yield from self._code(feed, sink)
         else:
             raise MalformedError
 
     def _code(self, feed: Feed, sink: Sink) -> Steps[None]:
-        sink.call("python")
+        sink.call(_INTERPRETER)
         feed.mark()
         sink.arguments('{"code": "')
         marker = yield from feed.until((_PART,), lambda text: sink.arguments(json.dumps(text)[1:-1]))
@@ -88,6 +94,12 @@ class PartedFunctionary(Format):
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
         return write.calls(lambda name: (f"{name}\n", ""), _PART)
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`; behind the name of the interpreter code may stand."""
+        begun = [f"{name}\n{'{' if name == _INTERPRETER else ''}" for name in names]
+        first = [Trigger(text, first=True) for text in begun]
+        return [*first, *(Trigger(_PART + text, skip=len(_PART)) for text in begun)]
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Parts."""

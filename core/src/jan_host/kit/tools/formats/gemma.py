@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, attempt, json_call, plain_call
 from jan_host.kit.tools.formats.generic import GenericFormat
@@ -52,6 +53,10 @@ class GemmaFormat(GenericFormat):
         one = write.call(json_call("parameters"))
         several = write.calls(json_call("parameters"), ", ")
         return one if one == several else f"{one} | {write.text('[')} {several} {write.text(']')}"
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger('{"name":', first=True), Trigger('[{"name":', first=True))
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of Gemma's documentation, with JSON."""
@@ -149,6 +154,10 @@ class GemmaTokens(MarkedFormat):
         names = " | ".join(write.text(name) for name in write.names)
         one = write.rule(f"{write.text(f'{self._begin}call:')} ({names}) {fields} {write.text(self._end)}")
         return write.repeated(one)
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger(self._begin),)
 
     def _value(self, feed: Feed, sink: Sink, depth: int) -> Steps[None]:
         """One value, handed on as JSON.

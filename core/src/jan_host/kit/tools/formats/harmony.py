@@ -4,9 +4,10 @@ Documented at https://github.com/openai/harmony/blob/main/docs/format.md.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, Steps
 from jan_host.kit.tools.formats.base import Format
 from jan_host.kit.tools.said import Sink
@@ -18,6 +19,7 @@ _START: Final = "<|start|>"
 _CHANNEL: Final = "<|channel|>"
 _MESSAGE: Final = "<|message|>"
 _CONSTRAIN: Final = "<|constrain|>"
+_CALL: Final = f"{_CHANNEL}commentary to=functions."
 _ENDS: Final = ("<|end|>", "<|call|>", "<|return|>")
 _NAMED_CHANNEL: Final = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT: Final = re.compile(r"to=(?:functions\.)?([^\s<]+)")
@@ -43,10 +45,15 @@ class HarmonyFormat(Format):
         """See `Format`."""
         analysis = f"<|channel|>analysis{_MESSAGE}"
         thinks = f"{write.text(analysis)} {write.until('<|end|>')} {write.text('<|start|>assistant')}"
-        calls = write.call(
-            lambda name: (f"<|channel|>commentary to=functions.{name} {_CONSTRAIN}json{_MESSAGE}", "")
-        )
-        return f"({thinks})? {calls}"
+        return f"({thinks})? {self.calls(write)}"
+
+    def calls(self, write: "Writer") -> str:
+        """See `Format`."""
+        return write.call(lambda name: (f"{_CALL}{name} {_CONSTRAIN}json{_MESSAGE}", ""))
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger(_CALL),)
 
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """The messages; text before the first header is content."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list
@@ -32,6 +33,10 @@ class HermesFormat(MarkedFormat):
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
         return write.calls(json_call("arguments", "<tool_call>\n", "\n</tool_call>"), "\n")
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger("<tool_call>"),)
 
     def instructions(self, tools: Sequence[ToolDict]) -> str:
         """In the words of Qwen's own template."""

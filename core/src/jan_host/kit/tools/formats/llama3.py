@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, attempt, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list, container
@@ -48,6 +49,13 @@ class Llama3Format(MarkedFormat):
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
         return write.calls(json_call("parameters"), "; ")
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (
+            Trigger('{"name":', first=True),
+            Trigger(PYTHON_TAG + "{", skip=len(PYTHON_TAG)),  # else code stands behind it
+        )
 
     def write_calls(self, calls: Sequence[CallDict]) -> str:
         """Bare objects."""

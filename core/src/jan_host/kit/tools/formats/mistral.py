@@ -9,6 +9,7 @@ import string as letters
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list, container
@@ -46,6 +47,10 @@ class MistralFormat(MarkedFormat):
             return write.calls(lambda name: (f"[TOOL_CALLS]{name}[ARGS]", ""))
         calls = write.calls(json_call("arguments"), ", ")
         return f"{write.text('[TOOL_CALLS][')} {calls} {write.text(']')}"
+
+    def triggers(self, names: Sequence[str]) -> Sequence[Trigger]:
+        """See `Format`."""
+        return (Trigger("[TOOL_CALLS]"),)
 
     def new_id(self) -> str:
         """Nine letters and digits: the templates refuse anything else."""

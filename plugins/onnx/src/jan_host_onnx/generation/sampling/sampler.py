@@ -64,18 +64,24 @@ class Sampler:
             raise InvalidRequestError(
                 "logit_bias and ignore_eos forbid every token. Forbid fewer.", param="logit_bias"
             )
-        if self.constraint is not None:
-            _hold(scores, self.constraint.allowed())
-        token = self._draw(self.candidates(scores)) if not self._greedy else self._best(scores)
+        allowed = self.constraint.allowed() if self.constraint is not None else None
+        if allowed is not None:
+            _hold(scores, allowed)
+        token = self._draw(self.candidates(scores, allowed)) if not self._greedy else self._best(scores)
         self._remember(token)
         return Chosen(token, report(token) if report is not None else None)
 
-    def candidates(self, scores: Scores) -> Candidates:
-        """The tokens among which is drawn, with their scores; changes `scores`."""
+    def candidates(self, scores: Scores, allowed: npt.NDArray[np.intp] | None = None) -> Candidates:
+        """The tokens among which is drawn, with their scores; changes `scores`.
+
+        Args:
+            scores: Of all tokens.
+            allowed: The tokens that may come; ``None``: all.
+        """
         self._penalize(scores)
         candidates = Candidates(scores)
-        if self.constraint is not None:
-            candidates.keep(self.constraint.allowed())
+        if allowed is not None:
+            candidates.keep(allowed)
         for stage in self._stages:
             stage(candidates)
         return candidates
