@@ -1,71 +1,70 @@
-"""Run the contenders in turn and print medians and ratios."""
+"""Speed next to the peers: the scenarios one after the other, a table, and a chart if one is wanted.
+
+python -m tests.bench [--only NAME,...] [--rounds N] [--against NAME,...] [--chart FILE]
+"""
 
 import argparse
 import asyncio
-import statistics
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.contenders import KINDS, Contender, running
-from tests.bench.load import Round, play
+from tests.bench.contenders import KINDS, OURS
+from tests.bench.measuring import Results, measure
+from tests.bench.scenarios import SCENARIOS
+from tests.bench.scenarios.scenario import Scenario
+from tests.bench.table import printed, table
 from tests.models import smollm2_file
-
-Figures = dict[tuple[str, int], list[Round]]
 
 
 def main() -> None:
     """Parse the options, measure, report."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--streams", default="1,4,8", help="numbers of streams at once")
-    parser.add_argument("--tokens", type=int, default=96, help="tokens of every answer")
+    options = _parser().parse_args()
+    results = asyncio.run(_measured(options.only, options.against, options.rounds))
+    print()
+    print(printed([row for each in results for row in table(each)]))
+    if options.chart is not None:
+        from tests.bench.chart import draw
+
+        draw(results, options.chart)
+        print(f"\nThe chart is in {options.chart}.")
+
+
+async def _measured(scenarios: Sequence[Scenario], peers: Sequence[str], rounds: int) -> list[Results]:
+    results = []
+    for scenario in scenarios:
+        contenders = [name for name in scenario.contenders if name == OURS or name in peers]
+        results.append(await measure(scenario, contenders, smollm2_file(), rounds))
+        print(printed(list(table(results[-1]))), flush=True)
+    return results
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ", ".join(each.name for each in SCENARIOS)
+    parser.add_argument("--only", type=_scenarios, default=SCENARIOS, help=f"some of: {names}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sentences", type=int, default=1, help="length of prompts; one is about 50 tokens")
     parser.add_argument(
-        "--only", default=",".join(KINDS), help="contenders, the first is compared to the rest"
+        "--against", type=_peers, default=_peers(",".join(KINDS)), help=f"some of: {', '.join(KINDS)}"
     )
-    options = parser.parse_args()
-    streams = [int(number) for number in options.streams.split(",")]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(options.only.split(","), smollm2_file(), max(streams), Path(folder)) as contenders,
-    ):
-        figures = asyncio.run(measure(contenders, streams, options))
-    report(figures, [contender.name for contender in contenders], streams)
+    parser.add_argument("--chart", type=Path, help="a PNG to write")
+    return parser
 
 
-async def measure(contenders: list[Contender], streams: list[int], options: argparse.Namespace) -> Figures:
-    """Every contender at every number of streams, some rounds, each time in another order."""
-    figures: Figures = {}
-    for contender in contenders:
-        await play(contender.url, 1, 8, turn=0)  # loads the model and warms up
-    for turn in range(1, options.rounds + 1):
-        for number in streams:
-            shift = turn % len(contenders)
-            for contender in contenders[shift:] + contenders[:shift]:
-                played = await play(
-                    contender.url, number, options.tokens, turn * 1000 + number, options.sentences
-                )
-                figures.setdefault((contender.name, number), []).append(played)
-    return figures
+def _scenarios(text: str) -> list[Scenario]:
+    known = {each.name: each for each in SCENARIOS}
+    return [known[_known(name, list(known))] for name in text.split(",")]
 
 
-def report(figures: Figures, names: list[str], streams: list[int]) -> None:
-    """Print a line for each number of streams and contender."""
-    print(f"{'streams':>7}  {'server':<18}{'tokens/s':>9}{'first token':>13}{'failed':>8}  {names[0]} is")
-    for number in streams:
-        ours = statistics.median(played.speed for played in figures[names[0], number])
-        for name in names:
-            rounds = figures[name, number]
-            speed = statistics.median(played.speed for played in rounds)
-            first = statistics.median(played.first_token for played in rounds)
-            failed = sum(played.failed for played in rounds)
-            ratio = "" if name == names[0] else f"{ours / speed:.2f} x" if speed else "(all failed)"
-            print(f"{number:>7}  {name:<18}{speed:>9.1f}{first:>11.2f} s{failed:>8}  {ratio}")
-    first, last = streams[0], streams[-1]
-    gain = statistics.median(played.speed for played in figures[names[0], last]) / statistics.median(
-        played.speed for played in figures[names[0], first]
-    )
-    print(f"{names[0]}: {last} streams together are {gain:.2f} x as fast as {first}")
+def _peers(text: str) -> list[str]:
+    return [_known(name, list(KINDS)) for name in text.split(",")]
+
+
+def _known(name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        raise argparse.ArgumentTypeError(f"there is no {name}; there are {', '.join(names)}")
+    return name
 
 
 if __name__ == "__main__":
