@@ -8,11 +8,13 @@ from jan_host.testing.options import OptionChecks
 from jan_host.testing.tokens import TokenizeChecks
 from jan_host.testing.tools import ToolChecks
 from jan_host.testing.vectors import EmbedChecks, RerankChecks
+from jan_host.testing.vision import VisionChecks
 
 
 class EngineContract(
     RerankChecks,
     EmbedChecks,
+    VisionChecks,
     TokenizeChecks,
     ToolChecks,
     OptionChecks,

@@ -15,10 +15,22 @@ from jan_host.contract.chat import (
     Tool,
 )
 
-_PIXEL = (
+PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
     "DwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+"""The smallest image."""
+BROKEN_IMAGES = {
+    "nothing": "",
+    "an empty image": "data:image/png;base64,",
+    "broken base64": "data:image/png;base64,!",
+    "half an image": PIXEL[: len(PIXEL) // 8 * 4],
+    "another kind": PIXEL.replace("image/png", "image/jpeg"),
+    "a drawing": "data:image/svg+xml;base64,PHN2Zy8+",
+    "an address": "http://127.0.0.1:9/image.png",
+    "a file": "file:///etc/hostname",
+}
+"""What an engine that sees refuses."""
 _TOOL = Tool(
     function=FunctionDefinition(
         name="get_weather",
@@ -126,7 +138,7 @@ CONVERSATIONS: dict[str, list[ChatMessage]] = {
     "two users": [ChatMessage(role="user", content="Hello"), ChatMessage(role="user", content="there")],
     "system alone": [ChatMessage(role="system", content="Be brief.")],
     "no content": [ChatMessage(role="user", content=None)],
-    "image": [ChatMessage(role="user", content=[ImagePart(image_url=ImageURL(url=_PIXEL))])],
+    "image": [ChatMessage(role="user", content=[ImagePart(image_url=ImageURL(url=PIXEL))])],
     "tool result": [
         ChatMessage(role="user", content="Weather?"),
         ChatMessage(role="tool", content="Rain", tool_call_id="call_1"),

@@ -20,6 +20,8 @@ PATCH_SIZE = 4
 IMAGE_TOKENS = (IMAGE_SIZE // PATCH_SIZE) ** 2
 COLOURS = ("red", "green", "blue")
 NOTHING = "nothing"
+SPACE = "\u2581"
+"""A space, as SentencePiece writes it."""
 TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -90,7 +92,7 @@ def write_clip(path: Path, *, width: int = WIDTH) -> Path:
 
 def add_vocabulary(writer: gguf.GGUFWriter) -> list[str]:
     """Bytes, control tokens and a few words as a model's vocabulary, with a template; the tokens."""
-    tokens = ["<unk>", *_CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), *COLOURS, NOTHING]
+    tokens = ["<unk>", *_CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), SPACE, *COLOURS, NOTHING]
     kinds = [_UNKNOWN_KIND] + [_CONTROL_KIND] * len(_CONTROL) + [_BYTE_KIND] * 256
     writer.add_tokenizer_model("llama")
     writer.add_token_list(tokens)
