@@ -152,6 +152,32 @@ async def test_a_request_of_many_texts_has_all_lanes() -> None:
     await batcher.close()
 
 
+async def test_lanes_rest_while_others_need_the_cores() -> None:
+    first, second = Graph(), Graph()
+    first.may_go_on.set()
+    second.may_go_on.set()
+    batcher = Batcher([Lane(first), Lane(second)], LIMITS)
+    batcher.use_lanes(1)
+    await asyncio.gather(*(batcher.run([text(20 + number, 40)]) for number in range(6)))
+    assert sorted(map(len, (first.runs, second.runs))) == [0, 6]
+    await batcher.close()
+
+
+async def test_a_lane_that_may_compute_again_takes_what_waits() -> None:
+    first, second = Graph(), Graph()
+    batcher = Batcher([Lane(first), Lane(second)], LIMITS)
+    batcher.use_lanes(0)  # one at least
+    answer = asyncio.ensure_future(batcher.run([text(20 + number, 40) for number in range(6)]))
+    await second.reached()
+    batcher.use_lanes(None)
+    await first.reached()
+    batcher.use_lanes(1)
+    first.may_go_on.set()
+    second.may_go_on.set()
+    assert await answer == [20, 21, 22, 23, 24, 25]
+    await batcher.close()
+
+
 async def test_only_a_run_that_nobody_waits_for_is_ended_early() -> None:
     interrupted = threading.Event()
 

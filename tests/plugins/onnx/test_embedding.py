@@ -16,6 +16,7 @@ from jan_host import (
     InvalidRequestError,
     LoadedModel,
     ModelLoadError,
+    SharesCores,
     Tokenizes,
     TooManyRequestsError,
 )
@@ -77,6 +78,20 @@ async def test_sentence_transformers_files_tell_the_pooling(tmp_path: Path, pool
     await model.unload()
     for text, vector in zip(TEXTS, vectors, strict=True):
         np.testing.assert_allclose(vector, _expected(small, text, pooling), atol=1e-5)
+
+
+async def test_vectors_stay_the_same_while_cores_come_and_go(tmp_path: Path) -> None:
+    small = write_small(tmp_path)
+    model = await load(small.model, tmp_path, cpu_threads=2)
+    assert isinstance(model, SharesCores)
+    calm = await _embed(model, TEXTS)
+    for cores in (1, None, 2):
+        answers = [asyncio.ensure_future(_embed(model, text)) for text in TEXTS]
+        await asyncio.sleep(0)
+        model.use_cores(cores)
+        found = np.concatenate(await asyncio.gather(*answers))
+        assert all(cosine(one, other) > 0.9999 for one, other in zip(found, calm, strict=True))
+    await model.unload()
 
 
 async def test_the_setting_wins_over_the_files(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ Result = TypeVar("Result")
 CPU_TOKENS: Final = 512
 """Tokens of one run on a CPU. Measured: with more, the values between layers fall out of its caches."""
 DEVICE_TOKENS: Final = 16384
-CPU_FILL: Final = 8
+CPU_FILL: Final = 6
 """Tokens that may fill a text up. A run of MiniLM costs 3 ms to read the weights and 0.27 ms a token; in a
-simulation of 8 clients with texts of mixed lengths, 4 to 8 were best."""
+simulation of 8 clients with texts of mixed lengths, 4 to 6 were best."""
 DEVICE_FILL: Final = 256
 CPU_LANES: Final = 2
 """Runs at the same time on a CPU. The threads of one run wait for each other behind every operator, and are
@@ -67,11 +67,12 @@ class Encoder:
     def __init__(
         self, layout: Layout, settings: OnnxSettings, output: str, *, fills_left: bool = False
     ) -> None:
-        self._lanes = min(CPU_LANES, thread_count(settings))
-        self.session = open_session(layout.graph_path, settings, self._lanes)
+        threads = thread_count(settings)
+        callers = min(CPU_LANES, threads)
+        self.session = open_session(layout.graph_path, settings, callers)
         on_cpu = self.session.get_providers()[0] == CPU
-        if not on_cpu:
-            self._lanes = 1
+        self._lanes = callers if on_cpu else 1
+        self._helpers = threads - callers
         self._inputs = layout.graph.inputs
         _check_inputs(layout.graph)
         self._output = output
@@ -92,6 +93,10 @@ class Encoder:
             read: Makes the texts' results of a run's output.
         """
         return [self._lane(read) for _ in range(self._lanes)]
+
+    def lanes_on(self, cores: int) -> int:
+        """How many lanes so many cores are enough for, one at least."""
+        return max(1, cores - self._helpers)
 
     def _lane(self, read: Callable[[Run], Sequence[Result]]) -> Lane[Result]:
         options = onnxruntime.RunOptions()

@@ -35,6 +35,10 @@ class ReadingModel(LoadedModel, Generic[Result]):
         """The text of tokens, control tokens written out."""
         return await off_loop(self._reader.tokenizer.detokenize, tokens, len(tokens))
 
+    def use_cores(self, count: int | None) -> None:
+        """See `jan_host.SharesCores`: there are fewer runs at once; a session's threads can't change."""
+        self._batcher.use_lanes(None if count is None else self._encoder.lanes_on(count))
+
     async def unload(self) -> None:
         """End the compute threads, then free the graph."""
         await self._batcher.close()

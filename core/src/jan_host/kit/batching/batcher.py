@@ -49,8 +49,9 @@ class Batcher(Generic[Result]):
         """Held where the queue, the jobs in it and what runs are looked at or changed."""
         self._waiting: Waiting[Result] = Waiting(limits)
         self._idle = list(lanes)
+        self._count = self._most = len(self._idle)
         self._running: dict[Lane[Result], Sequence[Item[Result]]] = {}
-        self._threads = ThreadPoolExecutor(len(self._idle), "jan-host-batches")
+        self._threads = ThreadPoolExecutor(self._count, "jan-host-batches")
         self._closed = False
 
     async def run(self, texts: Sequence[Tokens]) -> list[Result]:
@@ -72,6 +73,12 @@ class Batcher(Generic[Result]):
             self._drop(job)
         return [result for result in job.results if result is not None]
 
+    def use_lanes(self, count: int | None) -> None:
+        """Compute at most so many runs at the same time from now on, one at least; ``None``: on all lanes."""
+        with self._lock:
+            self._most = self._count if count is None else min(max(1, count), self._count)
+            self._start(len(self._waiting))
+
     async def close(self) -> None:
         """End the threads, after what still waits."""
         self._closed = True
@@ -85,10 +92,17 @@ class Batcher(Generic[Result]):
                     retry_after=_RETRY_SECONDS,
                 )
             job = self._waiting.add(texts, asyncio.get_running_loop().create_future())
-            starting = [self._idle.pop() for _ in range(min(len(self._idle), len(texts)))]
-        for lane in starting:
-            self._threads.submit(self._work, lane)
+            self._start(len(texts))
         return job
+
+    def _start(self, texts: int) -> None:
+        """Begin to compute on as many lanes as may, and have something to do."""
+        for _ in range(min(texts, self._most - self._working)):
+            self._threads.submit(self._work, self._idle.pop())
+
+    @property
+    def _working(self) -> int:
+        return self._count - len(self._idle)
 
     def _drop(self, job: Job[Result]) -> None:
         with self._lock:
@@ -112,7 +126,7 @@ class Batcher(Generic[Result]):
 
     def _take(self, lane: Lane[Result]) -> Sequence[Item[Result]]:
         with self._lock:
-            batch = self._waiting.take()
+            batch = self._waiting.take() if self._working <= self._most else []
             if not batch:
                 self._running.pop(lane, None)
                 self._idle.append(lane)
