@@ -1,11 +1,18 @@
 """The one batch of a context, filled anew at every step."""
 
 import ctypes
-from typing import Any
+from typing import Any, Protocol
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
+
+
+class Fills(Protocol):
+    """What goes through a model at once."""
+
+    struct: Any
+    """A ``llama_batch``."""
 
 
 class Batch:

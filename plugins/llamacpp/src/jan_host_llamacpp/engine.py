@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from jan_host import Engine, Footprint, LoadedModel, Model, ModelBrokenError, ModelLoadError, Progress
 
+from jan_host_llamacpp.adapters.files import adapter_files
 from jan_host_llamacpp.footprint import estimate
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.inspection import inspect
 from jan_host_llamacpp.magic import is_gguf
 from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.vision.files import projector_file
 
 
 class LlamaCpp(Engine):
@@ -34,7 +36,8 @@ class LlamaCpp(Engine):
 
     async def load(self, model: Model, folder: Path, settings: Any, progress: Progress) -> LoadedModel:
         """Bring the model into memory; see `Engine.load`."""
-        path = _weights(model, folder)
+        path, adapters = _weights(model, folder), adapter_files(settings, model, folder)
+        projector = projector_file(settings, model, folder, path)
         try:
             from jan_host_llamacpp.loading import open_model
             from jan_host_llamacpp.offering import offer
@@ -43,7 +46,7 @@ class LlamaCpp(Engine):
                 f"llama-cpp-python can't be imported ({error}). Install it anew:"
                 " pip install --force-reinstall llama-cpp-python"
             ) from error
-        opened = await open_model(path, settings, progress)
+        opened = await open_model(path, settings, adapters, projector, progress)
         try:
             return offer(opened, settings, model.parameters)
         except ModelLoadError:

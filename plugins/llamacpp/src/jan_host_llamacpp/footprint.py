@@ -1,34 +1,41 @@
-"""How much memory a model needs: its weights, the KV cache, and room to compute in.
+"""How much memory a model needs: its weights, the KV cache, room to compute in, and the code around it.
 
-KV cache: numbers per token (keys and values, over all layers) x bytes of a number x tokens x sequences.
-Room to compute: what one micro-batch needs at the widest place, logits of the whole vocabulary included.
+Measured as the resident memory of workers with two models, three context lengths each, and other cache types
+and batches (tests/plugins/llamacpp/test_footprint.py). Of what llama.cpp sets aside for computing, pages that
+no computation touches cost nothing: it reckons with the scores of all tokens of a batch, and few are wanted.
 """
 
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jan_host import Footprint, Model, ModelBrokenError, ModelLoadError
-from jan_host.kit import free_memory
 
+from jan_host_llamacpp.adapters.files import adapter_files
 from jan_host_llamacpp.embedding.purpose import Purpose, purpose_of
-from jan_host_llamacpp.ggml import block_of
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Header
 from jan_host_llamacpp.magic import is_gguf
-
-DEFAULT_CONTEXT = 4096
-MOST_PARALLEL = 8
-MEMORY_SHARE = 0.25
-"""The part of the free memory that the KV cache may fill when nobody says how many sequences there are."""
+from jan_host_llamacpp.sizing import cells_of, context_of, parallel_sequences, sequence_bytes
 
 _DEVICE_LIBRARIES = ("cuda", "hip", "metal", "musa", "sycl", "vulkan")
-_FLOAT = 4
+_FLOAT: Final = 4
+_MASK: Final = 6
+"""Bytes of a mask's number: as it is made, and once more in half precision for flash attention."""
+_CANDIDATE: Final = 12
+"""``sizeof(llama_token_data)``."""
+_LIBRARIES: Final = 42_000_000
+"""llama.cpp, NumPy, Jinja, llguidance and what they need, without the worker around them."""
+_TOKEN: Final = 170
+"""Bytes that a token of the vocabulary takes, in llama.cpp and here."""
 
 
 def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
     """The memory that `model` will need, from its header when its files are there, else from its size.
+
+    Prefixes beside the KV cache are not counted: that room is filled while others need it not.
 
     Args:
         model: The model.
@@ -36,50 +43,60 @@ def estimate(model: Model, folder: Path | None, settings: Any) -> Footprint:
         settings: An instance of the engine's ``Settings``.
     """
     files = [path for path in model.files(folder) if path.is_file()] if folder else []
-    if not files:
+    if not files or folder is None:
         return Footprint(ram=int(model.metadata.get("size") or 0))
     weights = sum(path.stat().st_size for path in files)
+    with suppress(ModelLoadError, OSError):  # the load will tell
+        weights += sum(adapter.path.stat().st_size for adapter in adapter_files(settings, model, folder))
     try:
         header = read_header(next(path for path in files if is_gguf(path)))
     except (ModelBrokenError, StopIteration):
         return Footprint(ram=weights)
-    purpose = _purpose(header, settings)
-    if purpose is None or purpose.chats:
-        cache_size, compute = _cache_bytes(header, settings), _compute_bytes(header, settings)
-    else:
-        compute = _reading_bytes(header, settings, whole=purpose.encodes)
-        cache_size = 0 if purpose.encodes else _context(header, settings) * sum(header.key_value_sizes()) * 2
+    cache_size, compute = _context_bytes(header, settings)
     share = _device_share(header, settings)
     device = int(share * (weights + cache_size * settings.offload_kqv)) + (compute if share else 0)
+    around = _LIBRARIES + _TOKEN * header.vocabulary_size
     return Footprint(
-        ram=weights + cache_size + compute - device, device=device, context=_context(header, settings)
+        ram=weights + cache_size + compute + around - device,
+        device=device,
+        context=context_of(header, settings),
     )
 
 
-def _cache_bytes(header: Header, settings: Any) -> int:
-    keys, values = header.key_value_sizes()
-    one = _context(header, settings) * (
-        _bytes_of(keys, settings.cache_type_k) + _bytes_of(values, settings.cache_type_v)
-    )
-    if settings.n_parallel:
-        return one * int(settings.n_parallel)
-    return one * max(1, min(MOST_PARALLEL, int(free_memory() * MEMORY_SHARE / max(one, 1))))
-
-
-def _context(header: Header, settings: Any) -> int:
-    return int(settings.ctx_len or min(DEFAULT_CONTEXT, header.context_length or DEFAULT_CONTEXT))
-
-
-def _bytes_of(numbers: int, kind: str) -> int:
-    block, size = block_of(kind)
-    return numbers * size // block
+def _context_bytes(header: Header, settings: Any) -> tuple[int, int]:
+    """The KV cache, and the room to compute in, of all contexts that a model gets."""
+    purpose = _purpose(header, settings)
+    cache_size = compute = 0
+    if purpose is None or purpose.chats:
+        cache_size = sequence_bytes(header, settings) * parallel_sequences(header, settings)
+        compute = _compute_bytes(header, settings)
+    if purpose is not None and (purpose.embeds or purpose.ranks):
+        compute += _reading_bytes(header, settings, whole=purpose.encodes)
+        if not purpose.encodes:
+            cache_size += context_of(header, settings) * sum(header.key_value_sizes()) * 2
+    return cache_size, compute
 
 
 def _compute_bytes(header: Header, settings: Any) -> int:
+    """What one micro-batch touches at the widest place, and the scores that the answers are chosen by."""
+    sequences = parallel_sequences(header, settings)
+    cells = cells_of(header, settings) * (sequences if settings.kv_layout == "unified" else 1)
+    tokens = min(int(settings.n_ubatch), int(settings.n_batch), cells)
+    attention = cells * _MASK
+    if settings.flash_attn in ("off", False):
+        attention += cells * _FLOAT * _heads(header)
+    scores = sequences * header.vocabulary_size * (_FLOAT + _CANDIDATE)
+    return tokens * (_FLOAT * _layer_numbers(header) + attention) + scores
+
+
+def _layer_numbers(header: Header) -> int:
+    """Numbers of a token that a layer has at a time: several vectors, and those of the feed-forward part."""
     inner = max(header.integers(header.own("feed_forward_length"), header.block_count), default=0)
-    return (
-        int(settings.n_ubatch) * _FLOAT * (header.vocabulary_size + 4 * header.embedding_length + 3 * inner)
-    )
+    return 4 * header.embedding_length + 3 * inner
+
+
+def _heads(header: Header) -> int:
+    return max(header.integers(header.own("attention.head_count"), header.block_count), default=1)
 
 
 def _purpose(header: Header, settings: Any) -> Purpose | None:
@@ -95,12 +112,10 @@ def _reading_bytes(header: Header, settings: Any, *, whole: bool) -> int:
     Attention of every token to every other in each head; a row of the vocabulary for each token, which
     llama.cpp keeps also where nobody wants it, and decoders compute before that.
     """
-    longest = max(_context(header, settings), int(settings.n_batch))
+    longest = max(context_of(header, settings), int(settings.n_batch))
     tokens = longest if whole else int(settings.n_batch)
-    heads = max(header.integers(header.own("attention.head_count"), header.block_count), default=1)
-    inner = max(header.integers(header.own("feed_forward_length"), header.block_count), default=0)
     rows = header.vocabulary_size if whole else 2 * header.vocabulary_size
-    return tokens * _FLOAT * (heads * longest + rows + 4 * header.embedding_length + 3 * inner)
+    return tokens * _FLOAT * (_heads(header) * longest + rows + _layer_numbers(header))
 
 
 def _device_share(header: Header, settings: Any) -> float:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,13 +13,18 @@ import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
 from jan_host.kit import ChatTemplate
 
+from jan_host_llamacpp.adapters.files import AdapterFile, check_fit
 from jan_host_llamacpp.embedding.encoder import Encoder
 from jan_host_llamacpp.embedding.purpose import Purpose, purpose_of
 from jan_host_llamacpp.gguf import read_header
+from jan_host_llamacpp.header import Header
 from jan_host_llamacpp.kv import KvCache, StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
-from jan_host_llamacpp.params import context_length, context_params, model_params, parallel_sequences
+from jan_host_llamacpp.params import context_length, context_params, model_params
 from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.sizing import check_cache_types, parallel_sequences, prefix_room
+from jan_host_llamacpp.vision.files import ProjectorFile
+from jan_host_llamacpp.vision.projector import Projector, open_projector
 from jan_host_llamacpp.vocab import Vocab
 
 _LOG = logging.getLogger(__name__)
@@ -32,10 +37,12 @@ class Weights:
     """A model's weights in memory, and what the file says of them."""
 
     model: NativeModel
+    header: Header
     vocab: Vocab
     purpose: Purpose
     context_length: int
     """Tokens that one request may use."""
+    adapters: Sequence[AdapterFile]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +52,15 @@ class Opened(Weights):
     context: NativeContext
     kv: KvCache
     template: ChatTemplate
+    prefix_room: int
+    """Bytes of RAM for prefixes that no longer fit into the KV cache."""
+    projector: Projector | None
+    """What lets the model see."""
 
     def close(self) -> None:
         """Give the memory back."""
+        if self.projector is not None:
+            self.projector.free()
         self.context.free()
         self.model.free()
 
@@ -65,20 +78,28 @@ class OpenedEncoder(Weights):
 
 
 async def open_model(
-    path: Path, settings: Settings, progress: Callable[[float], None]
+    path: Path,
+    settings: Settings,
+    adapters: Sequence[AdapterFile],
+    projector: ProjectorFile | None,
+    progress: Callable[[float], None],
 ) -> Opened | OpenedEncoder:
     """Bring a file into memory, on another thread; cancelling it stops the load.
 
     Args:
         path: The GGUF file, or the first of several shards; its header was checked before.
         settings: How to load it.
+        adapters: What to load beside it.
+        projector: What lets it see.
         progress: Told from 0 to 1 how far it is, on the loading thread.
 
     Raises:
         ModelLoadError: llama.cpp can't load it, or this engine can't generate with it; says why.
     """
     stopped = threading.Event()
-    opening = asyncio.ensure_future(asyncio.to_thread(_open, path, settings, progress, stopped))
+    opening = asyncio.ensure_future(
+        asyncio.to_thread(_open, path, settings, adapters, projector, progress, stopped)
+    )
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -89,20 +110,38 @@ async def open_model(
 
 
 def _open(
-    path: Path, settings: Settings, progress: Callable[[float], None], stopped: threading.Event
+    path: Path,
+    settings: Settings,
+    adapters: Sequence[AdapterFile],
+    projector: ProjectorFile | None,
+    progress: Callable[[float], None],
+    stopped: threading.Event,
 ) -> Opened | OpenedEncoder:
     def on_progress(part: float) -> bool:
         progress(part * _WEIGHTS_SHARE)
         return not stopped.is_set()
 
-    purpose = purpose_of(read_header(path), settings)
+    header = read_header(path)
+    purpose = purpose_of(header, settings)
+    check_cache_types(settings, header)
+    check_fit(adapters, header)
     model = NativeModel(path, model_params(settings), on_progress)
     try:
         if purpose.chats:
             _check_decoder(model, path)
         length = context_length(settings, model.trained_context, fixed=purpose.encodes)
-        weights = Weights(model=model, vocab=Vocab(model.vocab), purpose=purpose, context_length=length)
-        opened = _generator(weights, settings) if purpose.chats else _encoder(weights, settings)
+        model.attach(adapters)
+        weights = Weights(
+            model=model,
+            header=header,
+            vocab=Vocab(model.vocab),
+            purpose=purpose,
+            context_length=length,
+            adapters=adapters,
+        )
+        opened = (
+            _generator(weights, settings, projector) if purpose.chats else _encoder(weights, settings)
+        )
     except BaseException:
         model.free()
         raise
@@ -110,14 +149,27 @@ def _open(
     return opened
 
 
-def _generator(weights: Weights, settings: Settings) -> Opened:
+def _generator(weights: Weights, settings: Settings, projector: ProjectorFile | None) -> Opened:
     model, length = weights.model, weights.context_length
     template = _template(model, weights.vocab, settings)
-    parallel = parallel_sequences(settings, length, model)
+    parallel = parallel_sequences(weights.header, settings)
     params = context_params(settings, length, parallel)
-    context = NativeContext(model, params)
+    eyes = open_projector(projector, model, settings)
+    try:
+        context = NativeContext(model, params)
+    except BaseException:
+        if eyes is not None:
+            eyes.free()
+        raise
     _LOG.info("%s: %d sequences of %d tokens", model.describe(), parallel, length)
-    return Opened(**_fields(weights), context=context, kv=_kv(context, params, model), template=template)
+    return Opened(
+        **_fields(weights),
+        context=context,
+        kv=_kv(context, params, model),
+        template=template,
+        prefix_room=prefix_room(settings),
+        projector=eyes,
+    )
 
 
 def _encoder(weights: Weights, settings: Settings) -> OpenedEncoder:
@@ -152,4 +204,9 @@ def _template(model: NativeModel, vocab: Vocab, settings: Settings) -> ChatTempl
 
 def _kv(context: NativeContext, params: Any, model: NativeModel) -> KvCache:
     layout = UnifiedKv if params.kv_unified else StreamKv
-    return layout(context, lib.llama_n_seq_max(context.pointer), cuttable=not model.recurrent)
+    return layout(
+        context,
+        lib.llama_n_seq_max(context.pointer),
+        cuttable=not model.recurrent,
+        window=0 if params.swa_full else lib.llama_model_n_swa(model.pointer),
+    )

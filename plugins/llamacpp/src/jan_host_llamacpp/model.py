@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from jan_host import CompletionRequest
+from jan_host import ChatRequest, CompletionRequest, GenerationOptions
 from jan_host.kit import Segment
 from jan_host.kit.generation import ChoicePlan, GeneratingModel, Prompt, Serving
+from jan_host.kit.tools import Asked
 
+from jan_host_llamacpp.adapters.asked import asked_scales
+from jan_host_llamacpp.adapters.prompt import adapted
 from jan_host_llamacpp.loading import Opened
 from jan_host_llamacpp.prompts import completion_prompt, segment_ids, with_start
 from jan_host_llamacpp.sampling import Sampler, build_sampler
@@ -32,7 +35,7 @@ class LlamaCppModel(GeneratingModel[Sampler]):
         super().__init__(
             opened.vocab,
             opened.template,
-            Stepper(opened.context, opened.kv, Slots(opened.kv), opened.vocab),
+            Stepper(opened.context, opened.kv, Slots(opened.kv, opened.prefix_room), opened.vocab),
             parallel=opened.kv.sequences,
             context_length=opened.context_length,
             serving=serving,
@@ -45,6 +48,22 @@ class LlamaCppModel(GeneratingModel[Sampler]):
     def completion_prompt(self, request: CompletionRequest) -> Prompt:
         """See `GeneratingModel`; around a gap where the request has a suffix."""
         return completion_prompt(request, self._vocab)
+
+    async def read_chat(self, request: ChatRequest, asked: Asked) -> Prompt:
+        """See `GeneratingModel`; with the adapters that the request wants."""
+        return self.adapted(request, await super().read_chat(request, asked))
+
+    async def read_completion(self, request: CompletionRequest) -> Prompt:
+        """See `read_chat`."""
+        return self.adapted(request, await super().read_completion(request))
+
+    def adapted(self, request: GenerationOptions, prompt: Prompt) -> Prompt:
+        """The prompt with the adapters that the request wants.
+
+        Raises:
+            InvalidRequestError: The model has no such adapter.
+        """
+        return adapted(prompt, asked_scales(request.extra, self._opened.adapters))
 
     def sampler(self, plan: ChoicePlan) -> Sampler:
         """See `GeneratingModel`."""

@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from jan_host import ModelLoadError
 
-from jan_host_llamacpp.batch import Batch
+from jan_host_llamacpp.adapters.asked import Scales
+from jan_host_llamacpp.adapters.files import AdapterFile
+from jan_host_llamacpp.adapters.loaded import LoadedAdapters
+from jan_host_llamacpp.batch import Batch, Fills
 
 _LOG = logging.getLogger("jan_host_llamacpp")
 _LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
@@ -39,7 +42,7 @@ def _on_log(level: int, text: bytes | None, _: Any) -> None:
     _LOG.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
 
 
-_log_callback = lib.llama_log_callback(_on_log)  # llama.cpp keeps the pointer: it must live as long
+log_callback = lib.llama_log_callback(_on_log)  # llama.cpp keeps the pointer: it must live as long
 
 
 def prepare() -> None:
@@ -47,7 +50,7 @@ def prepare() -> None:
     global _ready  # noqa: PLW0603  # llama.cpp's own state is global to the process
     with _setup:
         if not _ready:
-            lib.llama_log_set(_log_callback, None)
+            lib.llama_log_set(log_callback, None)
             lib.llama_backend_init()
             _ready = True
 
@@ -87,8 +90,13 @@ class NativeModel:
         self.diffusion = bool(lib.llama_model_is_diffusion(pointer))
         self.recurrent = bool(lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
         """State that can't be cut at a token: prefixes can't be reused."""
+        self.adapters = LoadedAdapters(pointer, (), complaints)
         self.cores: int | None = None
         """On how many cores its contexts compute at most, from their next step on; any thread may set it."""
+
+    def attach(self, files: Sequence[AdapterFile]) -> None:
+        """Load adapters beside the weights, before the first context is created; errors as they tell."""
+        self.adapters = LoadedAdapters(self.pointer, files, complaints)
 
     def template(self, name: str | None = None) -> str | None:
         """The chat template inside the file, or another one by its name."""
@@ -101,17 +109,6 @@ class NativeModel:
         buffer = ctypes.create_string_buffer(256)
         lib.llama_model_desc(self.pointer, buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace")
-
-    def kv_bytes_per_token(self, key_bytes: float, value_bytes: float) -> float:
-        """The size of one token in the KV cache, at most (sliding windows need less).
-
-        Args:
-            key_bytes: Bytes of one number of a key.
-            value_bytes: Bytes of one number of a value.
-        """
-        heads = max(1, lib.llama_model_n_head(self.pointer))
-        width = lib.llama_model_n_embd(self.pointer) / heads * lib.llama_model_n_head_kv(self.pointer)
-        return float(lib.llama_model_n_layer(self.pointer) * width * (key_bytes + value_bytes))
 
     def free(self) -> None:
         """Give the memory back; its contexts must be freed before."""
@@ -154,8 +151,10 @@ class NativeContext:
         self._abort = ctypes.create_string_buffer(2)
         self._abort_callback = _abort_when_set()
         lib.llama_set_abort_callback(pointer, self._abort_callback, ctypes.addressof(self._abort))
+        self._scales: Scales = ()
+        self.adapt(model.adapters.default)
 
-    def decode(self, batch: Batch) -> int:
+    def decode(self, batch: Fills) -> int:
         """Run one batch through the model and wait for the result.
 
         Returns:
@@ -218,6 +217,12 @@ class NativeContext:
         if not address:
             raise IndexError(f"token {index} of the batch has no logits")
         return np.frombuffer(self._row.from_address(address), dtype=np.float32)
+
+    def adapt(self, scales: Scales) -> None:
+        """Compute with so much of each of the model's adapters from now on."""
+        if scales != self._scales:
+            self._model.adapters.apply(self.pointer, scales)
+            self._scales = scales
 
     def abort(self, wanted: bool) -> None:
         """Make a running `decode` end early, or allow the next one; callable from any thread."""

@@ -10,6 +10,7 @@ from jan_host_llamacpp.embedding.models import ChatEmbeddingModel, EmbeddingMode
 from jan_host_llamacpp.loading import Opened, OpenedEncoder
 from jan_host_llamacpp.model import LlamaCppModel
 from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.vision.model import SeeingEmbeddingModel, SeeingModel
 
 
 def offer(opened: Opened | OpenedEncoder, settings: Settings, parameters: Mapping[str, Any]) -> LoadedModel:
@@ -29,5 +30,6 @@ def offer(opened: Opened | OpenedEncoder, settings: Settings, parameters: Mappin
         return EmbeddingModel(opened, normalize=settings.normalize)
     serving = Serving.of(settings, parameters)
     if opened.purpose.embeds:
-        return ChatEmbeddingModel(opened, settings, serving)
-    return LlamaCppModel(opened, serving)
+        kind = ChatEmbeddingModel if opened.projector is None else SeeingEmbeddingModel
+        return kind(opened, settings, serving)
+    return (LlamaCppModel if opened.projector is None else SeeingModel)(opened, serving)

@@ -1,32 +1,31 @@
 """Settings as llama.cpp's own parameter structures."""
 
+import ctypes
 import logging
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
 from jan_host import ModelLoadError
-from jan_host.kit import free_memory, usable_cores
+from jan_host.kit import usable_cores
 
-from jan_host_llamacpp.footprint import DEFAULT_CONTEXT, MEMORY_SHARE, MOST_PARALLEL
-from jan_host_llamacpp.native import NativeModel
-from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.settings import MOST_DEVICES, Settings
+from jan_host_llamacpp.sizing import DEFAULT_CONTEXT
 
 _LOG = logging.getLogger(__name__)
 
 _BF16 = 30  # GGML_TYPE_BF16 in ggml.h; llama-cpp-python names it not
 
-_CACHE_TYPES: dict[str, tuple[int, float]] = {
-    "f32": (lib.GGML_TYPE_F32, 4),
-    "f16": (lib.GGML_TYPE_F16, 2),
-    "bf16": (_BF16, 2),
-    "q8_0": (lib.GGML_TYPE_Q8_0, 34 / 32),
-    "q5_1": (lib.GGML_TYPE_Q5_1, 24 / 32),
-    "q5_0": (lib.GGML_TYPE_Q5_0, 22 / 32),
-    "q4_1": (lib.GGML_TYPE_Q4_1, 20 / 32),
-    "q4_0": (lib.GGML_TYPE_Q4_0, 18 / 32),
-    "iq4_nl": (lib.GGML_TYPE_IQ4_NL, 18 / 32),
+_CACHE_TYPES = {
+    "f32": lib.GGML_TYPE_F32,
+    "f16": lib.GGML_TYPE_F16,
+    "bf16": _BF16,
+    "q8_0": lib.GGML_TYPE_Q8_0,
+    "q5_1": lib.GGML_TYPE_Q5_1,
+    "q5_0": lib.GGML_TYPE_Q5_0,
+    "q4_1": lib.GGML_TYPE_Q4_1,
+    "q4_0": lib.GGML_TYPE_Q4_0,
+    "iq4_nl": lib.GGML_TYPE_IQ4_NL,
 }
-"""llama.cpp's number, and bytes of one value (blocks of 32 values, ggml-common.h)."""
 
 _FLASH = {
     "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
@@ -52,9 +51,8 @@ _SCALING = {
 def model_params(settings: Settings) -> Any:
     """The parameters for loading the weights."""
     params = lib.llama_model_default_params()
-    params.n_gpu_layers = settings.ngl
-    params.main_gpu = settings.main_gpu
-    params.split_mode = _SPLIT[settings.split_mode]
+    if lib.llama_supports_gpu_offload():
+        _set_devices(params, settings)
     params.check_tensors = settings.check_tensors
     modes = {
         (True, False): lib.LLAMA_LOAD_MODE_MMAP,
@@ -64,6 +62,16 @@ def model_params(settings: Settings) -> Any:
     }
     params.load_mode = modes[settings.use_mmap, settings.use_mlock]
     return params
+
+
+def _set_devices(params: Any, settings: Settings) -> None:
+    """Where the weights go; without a device llama.cpp would refuse `main_gpu` with `split_mode` none."""
+    params.n_gpu_layers = settings.ngl
+    params.main_gpu = settings.main_gpu
+    params.split_mode = _SPLIT[settings.split_mode]
+    if settings.tensor_split is not None:
+        shares = (ctypes.c_float * max(lib.llama_max_devices(), MOST_DEVICES))(*settings.tensor_split)
+        params.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
 
 
 def context_length(settings: Settings, trained: int, *, fixed: bool = False) -> int:
@@ -91,39 +99,8 @@ def context_length(settings: Settings, trained: int, *, fixed: bool = False) -> 
     return settings.ctx_len
 
 
-def parallel_sequences(settings: Settings, context: int, model: NativeModel) -> int:
-    """How many sequences to generate at the same time.
-
-    Args:
-        settings: What the user set.
-        context: Tokens that each may use.
-        model: The model; its KV cache must fit.
-    """
-    if settings.n_parallel is not None:
-        return settings.n_parallel
-    key, value = _CACHE_TYPES[settings.cache_type_k], _CACHE_TYPES[settings.cache_type_v]
-    one = context * model.kv_bytes_per_token(key[1], value[1])
-    return max(1, min(MOST_PARALLEL, int(free_memory() * MEMORY_SHARE / max(one, 1))))
-
-
 def context_params(settings: Settings, context: int, parallel: int) -> Any:
-    """The parameters of a context for `parallel` sequences of `context` tokens each.
-
-    Raises:
-        ModelLoadError: Settings that don't go together.
-    """
-    flash = _FLASH[settings.flash_attn]
-    if flash == lib.LLAMA_FLASH_ATTN_TYPE_DISABLED and _CACHE_TYPES[settings.cache_type_v][1] < 2:
-        raise ModelLoadError(
-            f"cache_type_v {settings.cache_type_v} needs flash attention. Set flash_attn to auto, or"
-            " cache_type_v to f16.",
-            param="settings.cache_type_v",
-        )
-    if context * parallel > 2**31 - 1:
-        raise ModelLoadError(
-            f"A KV cache of {parallel} times {context} tokens is too large. Lower ctx_len or n_parallel.",
-            param="settings.ctx_len",
-        )
+    """The parameters of a context for `parallel` sequences of `context` tokens each."""
     params = lib.llama_context_default_params()
     params.n_ctx = context * parallel
     params.n_seq_max = parallel
@@ -131,10 +108,10 @@ def context_params(settings: Settings, context: int, parallel: int) -> Any:
     params.n_ubatch = min(settings.n_ubatch, params.n_batch)
     params.n_threads = _threads(settings.cpu_threads) or usable_cores()
     params.n_threads_batch = _threads(settings.cpu_threads_batch) or params.n_threads
-    params.flash_attn_type = flash
+    params.flash_attn_type = _FLASH[settings.flash_attn]
     params.kv_unified = settings.kv_layout == "unified"
-    params.type_k = _CACHE_TYPES[settings.cache_type_k][0]
-    params.type_v = _CACHE_TYPES[settings.cache_type_v][0]
+    params.type_k = _CACHE_TYPES[settings.cache_type_k]
+    params.type_v = _CACHE_TYPES[settings.cache_type_v]
     params.offload_kqv = settings.offload_kqv
     params.swa_full = settings.swa_full
     _set_positions(params, settings)
@@ -169,6 +146,11 @@ def _set_positions(params: Any, settings: Settings) -> None:
     params.yarn_attn_factor = settings.yarn_attn_factor
     params.yarn_beta_fast = settings.yarn_beta_fast
     params.yarn_beta_slow = settings.yarn_beta_slow
+
+
+def projector_threads(settings: Settings) -> int:
+    """CPU threads for looking at images: as many as for prompts."""
+    return _threads(settings.cpu_threads_batch) or _threads(settings.cpu_threads) or usable_cores()
 
 
 def _threads(setting: int | str | None) -> int | None:

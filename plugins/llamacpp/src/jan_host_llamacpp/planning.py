@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from jan_host.kit.generation import Sequence
 
+from jan_host_llamacpp.adapters.asked import Scales
+from jan_host_llamacpp.adapters.turns import Turns
 from jan_host_llamacpp.prefixes import Slot
 from jan_host_llamacpp.sampling import Sampler
 from jan_host_llamacpp.slots import Slots
+from jan_host_llamacpp.vision.prompt import at_least, at_once
 
 _STALL_SECONDS = 0.2
 """How long prompts may hold up the streams of others at each step, when no more wait than stream."""
@@ -32,6 +35,11 @@ class Part:
     size: int
     index: int = -1
     """Where its last token stands in the batch."""
+
+    @property
+    def scales(self) -> Scales:
+        """With how much of each adapter it is computed."""
+        return self.slot.scales
 
     @property
     def completes(self) -> bool:
@@ -77,15 +85,17 @@ class Pace:
         self._seconds_per_token = 0.7 * known + 0.3 * latest
 
 
-def plan(slots: Slots, capacity: int, pace: Pace) -> list[Part]:
+def plan(slots: Slots, capacity: int, pace: Pace, turns: Turns[Part]) -> list[Part]:
     """What every generating sequence goes on with, then prompts under a budget; in order of slots.
 
     Args:
         slots: The sequences.
         capacity: Tokens of a batch.
         pace: Says how much of prompts a step may have.
+        turns: Says whose step it is where sequences want other adapters.
     """
     busy = [Part(slot, slot.sequence, slot.sequence.pending) for slot in slots.busy if slot.sequence]
+    busy = turns.next(busy)
     parts = [part for part in busy if part.generates]
     prompts = [part for part in busy if not part.generates]
     reading = [part for part in prompts if slots.may_compute(part.slot)]
@@ -95,7 +105,7 @@ def plan(slots: Slots, capacity: int, pace: Pace) -> list[Part]:
     room = capacity - sum(part.size for part in parts)
     budget = min(room, pace.budget(capacity, len(parts), len(prompts)))
     for part, size in zip(reading, prompt_shares(budget, [_most(p, slots) for p in reading]), strict=True):
-        part.size = size
+        part.size = at_least(part.sequence, size)
     parts += [part for part in reading if part.size]
     # llama.cpp computes neighbours together only when they stand in order.
     return sorted(parts, key=lambda part: part.slot.number)
@@ -103,7 +113,8 @@ def plan(slots: Slots, capacity: int, pace: Pace) -> list[Part]:
 
 def _most(part: Part, slots: Slots) -> int:
     """How many tokens of a prompt can be computed at once."""
-    most = min(part.sequence.pending, slots.most(part.slot) or part.sequence.pending)
+    pending = at_once(part.sequence, part.sequence.pending)
+    most = min(pending, slots.most(part.slot) or pending)
     return min(most, _MOST_TOLD) if part.sequence.tells_prompt else most
 
 

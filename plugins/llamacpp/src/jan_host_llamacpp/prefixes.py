@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from jan_host.kit.generation import Sequence
 
+from jan_host_llamacpp.adapters.asked import Scales
+from jan_host_llamacpp.adapters.prompt import scales_of
 from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.radix import RadixTree
 from jan_host_llamacpp.sampling import Sampler
@@ -27,11 +29,14 @@ class Slot:
         self.sequence: Sequence[Sampler] | None = None
         self.parked: Tokens = _NOTHING
         """What a finished sequence left, ready for a prompt that begins the same."""
+        self.scales: Scales = ()
+        """With how much of each adapter its cells are computed."""
         self.last_used = 0
 
     def begin(self, sequence: Sequence[Sampler]) -> None:
         """Its cells belong to `sequence` now."""
         self.sequence = sequence
+        self.scales = scales_of(sequence)
         self.parked = _NOTHING
 
     @property
@@ -80,24 +85,26 @@ class Prefixes:
         else:
             slot.sequence.past = 0
 
-    def find(self, wanted: Tokens, *, besides: Slot | None = None) -> Found:
-        """The best source for a prompt; among equals the one that costs the least."""
+    def find(self, wanted: Tokens, scales: Scales, *, besides: Slot | None = None) -> Found:
+        """The best source for a prompt with these adapters; among equals the one that costs the least."""
         best = Found(None, 0)
         for shared, holders in self._tree.matches(wanted):
             if shared < best.length:
                 break
             for holder in holders:
-                length = self._usable(holder, shared)
+                length = self._usable(holder, shared) if holder.scales == scales else 0
                 if holder is not besides and length and self._is_better(Found(holder, length), best):
                     best = Found(holder, length)
         return best
 
-    def ahead(self, wanted: Tokens) -> list[tuple[Slot, int]]:
+    def ahead(self, wanted: Tokens, scales: Scales) -> list[tuple[Slot, int]]:
         """The sequences that still compute a beginning of a prompt, and up to how many tokens of it."""
         longest: dict[Slot, int] = {}
         for shared, holders in self._tree.matches(wanted):
             for holder in holders:
-                if isinstance(holder, Slot) and holder.sequence is not None and shared > holder.ready:
+                if not isinstance(holder, Slot) or holder.sequence is None or holder.scales != scales:
+                    continue
+                if shared > holder.ready:
                     longest.setdefault(holder, shared)
         return list(longest.items())
 
@@ -133,23 +140,23 @@ class Prefixes:
         cells = self._kv.save(slot.number, self._shelf.room)
         if cells is None:
             return
-        kept = Kept(slot.parked, cells, self._kv.shortest(slot.number))
-        for covered in self._covered(kept.tokens):
+        kept = Kept(slot.parked, slot.scales, cells, self._kv.shortest(slot.number))
+        for covered in self._covered(kept):
             self._discard(covered)
         for gone in self._shelf.put(kept):
             self._tree.remove(gone)
         self._tree.put(kept, kept.tokens)
 
-    def _covered(self, tokens: Tokens) -> set[Kept]:
-        """Copies that hold nothing but a beginning of `tokens`."""
+    def _covered(self, kept: Kept) -> set[Kept]:
+        """Copies that hold nothing but a beginning of another one."""
         if not self._kv.cuts_anywhere:
             return set()
-        matches = self._tree.matches(tokens)
+        matches = self._tree.matches(kept.tokens)
         return {
             holder
             for shared, holders in matches
             for holder in holders
-            if isinstance(holder, Kept) and holder.ready <= shared
+            if isinstance(holder, Kept) and holder.scales == kept.scales and holder.ready <= shared
         }
 
     def _discard(self, kept: Kept) -> None:

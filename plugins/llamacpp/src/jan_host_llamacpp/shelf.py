@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jan_host_llamacpp.adapters.asked import Scales
 from jan_host_llamacpp.cells import CellCopy
 
 Tokens = npt.NDArray[np.int32]
@@ -15,6 +16,8 @@ class Kept:
     """Tokens, and a copy of the cells that held them."""
 
     tokens: Tokens
+    scales: Scales
+    """With how much of each adapter they were computed."""
     cells: CellCopy
     shortest: int
     """The fewest tokens that a sequence can be cut to which holds the copy."""

@@ -5,9 +5,11 @@ from itertools import pairwise
 
 from jan_host.kit.generation import Sequence
 
+from jan_host_llamacpp.adapters.prompt import scales_of
 from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.prefixes import Found, Prefixes, Slot
 from jan_host_llamacpp.sampling import Sampler
+from jan_host_llamacpp.vision.prompt import shareable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Slots:
         """
         found = Found(None, 0)
         if not sequence.tells_prompt:
-            found = self._prefixes.find(sequence.tokens[:-1])
+            found = self._prefixes.find(sequence.tokens[: shareable(sequence)], scales_of(sequence))
         slot = min(self.free, key=lambda slot: self._cost(slot, found))
         if found.source is not slot and not self._prefixes.pays(found, 0):
             found = Found(None, 0)
@@ -85,7 +87,8 @@ class Slots:
             return True
         if lead.works_on_it:
             return False
-        found = self._prefixes.find(sequence.tokens[:-1], besides=slot)
+        wanted = sequence.tokens[: shareable(sequence)]
+        found = self._prefixes.find(wanted, scales_of(sequence), besides=slot)
         if self._prefixes.pays(found, sequence.past):
             sequence.past = self._prefixes.move(found, slot)
         return not self._follow(slot, sequence)
@@ -150,7 +153,8 @@ class Slots:
     def _follow(self, slot: Slot, sequence: Sequence[Sampler]) -> bool:
         """Let the slot wait for who, of those that came before, will have computed the most for it."""
         best: Lead | None = None
-        for other, goal in self._prefixes.ahead(sequence.tokens[:-1]):
+        wanted = sequence.tokens[: shareable(sequence)]
+        for other, goal in self._prefixes.ahead(wanted, scales_of(sequence)):
             if other.sequence is None or other.last_used >= slot.last_used:
                 continue  # only who came later waits, so that nobody waits in a circle
             worth = self._prefixes.pays(Found(other, goal), sequence.past)

@@ -1,17 +1,21 @@
 """One step of the model for all sequences: plan a batch, compute it, choose the next tokens."""
 
 import time
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from jan_host import Delta, EngineError, JanHostError, TokenLogprob
 from jan_host.kit.generation import Event, Job, Sequence
 
+from jan_host_llamacpp.adapters.turns import Turns
 from jan_host_llamacpp.batch import Batch
 from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.native import NativeContext
 from jan_host_llamacpp.planning import Pace, Part, plan
 from jan_host_llamacpp.sampling import Sampler
 from jan_host_llamacpp.slots import Slots
+from jan_host_llamacpp.vision.batch import show
+from jan_host_llamacpp.vision.prompt import at_least, cut_point, image_at, next_position
 from jan_host_llamacpp.vocab import Vocab
 
 _NO_CELLS = 1
@@ -35,6 +39,7 @@ class Stepper:
         self._vocab = vocab
         self._batch = Batch(context.batch_size)
         self._pace = Pace()
+        self._turns: Turns[Part] = Turns(lambda part: part.scales)
         self.working_for: tuple[Job[Sampler], ...] = ()
         """The jobs that most of the batch that is being computed is for."""
 
@@ -64,9 +69,10 @@ class Stepper:
     def step(self) -> list[Event]:
         """One step; what it made known, in order."""
         self._slots.close_gap()
-        parts = plan(self._slots, self._batch.capacity, self._pace)
+        parts = plan(self._slots, self._batch.capacity, self._pace, self._turns)
         if not parts:
             return []
+        self._context.adapt(parts[0].scales)
         self.working_for = tuple({part.sequence.job for part in self._heaviest(parts)})
         started = time.perf_counter()
         reads_prompts = not all(part.generates for part in parts)
@@ -86,15 +92,20 @@ class Stepper:
         return prompts if heavy and self._kv.cuts_anywhere else parts
 
     def _compute(self, parts: list[Part]) -> list[Event]:
-        self._batch.clear()
-        for part in parts:
-            sequence = part.sequence
-            part.index = self._batch.add(
-                part.slot.number, sequence.chunk(part.size), sequence.past, part.outputs
-            )
-        status = self._context.decode(self._batch)
+        """The parts at once, but for images: what stands in the place of tokens is a batch by itself."""
+        images = [part for part in parts if image_at(part.sequence)]
+        if not images:
+            return self._run(parts, self._fill)
+        texts = [part for part in parts if part not in images]
+        events = self._run(texts, self._fill) if texts else []
+        for part in images:
+            events += self._run([part], self._show)
+        return events
+
+    def _run(self, parts: list[Part], decode: Callable[[list[Part]], int]) -> list[Event]:
+        status = decode(parts)
         while status == _NO_CELLS and self._slots.make_room():
-            status = self._context.decode(self._batch)
+            status = decode(parts)
         if status == 0:
             return self._choose(parts)
         self._restore(parts)
@@ -103,10 +114,24 @@ class Stepper:
             return []
         return self._retry(parts, status)
 
+    def _fill(self, parts: list[Part]) -> int:
+        self._batch.clear()
+        for part in parts:
+            tokens, position = part.sequence.chunk(part.size), next_position(part.sequence)
+            part.index = self._batch.add(part.slot.number, tokens, position, part.outputs)
+        return self._context.decode(self._batch)
+
+    def _show(self, parts: list[Part]) -> int:
+        (part,) = parts
+        part.index = part.size - 1
+        return show(self._context, part.slot.number, part.sequence, part.size, part.outputs)
+
     def _restore(self, parts: Items[Part]) -> None:
         """After a failure a part of the batch may have been computed: forget it."""
         for part in parts:
-            part.sequence.past = self._kv.trim(part.slot.number, part.sequence.past)
+            past, position = cut_point(part.sequence)
+            kept = self._kv.trim(part.slot.number, position)
+            part.sequence.past = past if kept == position else 0
 
     def _retry(self, parts: list[Part], status: int) -> list[Event]:
         """Smaller batches, so that nobody fails by what a neighbour did."""
@@ -114,7 +139,7 @@ class Stepper:
             middle = len(parts) // 2
             return self._compute(parts[:middle]) + self._compute(parts[middle:])
         part = parts[0]
-        if status == _NO_CELLS and part.size > 1:
+        if status == _NO_CELLS and part.size > at_least(part.sequence, 1):
             part.size //= 2
             return self._compute(parts)
         problem = "the KV cache is full" if status == _NO_CELLS else f"llama.cpp answered {status}"

@@ -1,6 +1,6 @@
 """What can be set when a model is loaded, under the names that model.json files use."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -67,6 +67,8 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     Left out: the one in the model's files."""
     system_prompt: str | None = None
     """A system message for conversations that have none."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Variables for the chat template; a request's own `chat_template_kwargs` go over them, name by name."""
     reasoning_format: Literal["auto", "none"] = "auto"
     """``auto``: what the model thinks before it answers is ``reasoning_content``.
 

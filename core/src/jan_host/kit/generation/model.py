@@ -75,6 +75,7 @@ class GeneratingModel(LoadedModel, Generic[S]):
             template,
             vocabulary.control,
             system_prompt=serving.system_prompt,
+            variables=serving.template_variables,
             reasoning=serving.reasoning,
             images=self.sees,
         )

@@ -1,7 +1,7 @@
 """How a model serves, whatever computes it: the settings and parameters that local engines share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -19,6 +19,11 @@ class ServingSettings(Protocol):
         ...
 
     @property
+    def chat_template_kwargs(self) -> Mapping[str, Any]:
+        """Variables for the chat template; those of a request go over them."""
+        ...
+
+    @property
     def reasoning_format(self) -> str:
         """``auto``: reasoning is told apart from the answer; ``none``: it stays in the text."""
         ...
@@ -32,6 +37,8 @@ class Serving:
     """Requests that may wait beside those that are worked on."""
     system_prompt: str | None = None
     """For conversations without a system message."""
+    template_variables: Mapping[str, Any] = field(default_factory=dict)
+    """For the chat template."""
     reasoning: bool = True
     """Whether reasoning is told apart from the answer."""
     default_limit: int | None = None
@@ -43,6 +50,7 @@ class Serving:
         return cls(
             max_queue=settings.max_queue,
             system_prompt=settings.system_prompt,
+            template_variables=settings.chat_template_kwargs,
             reasoning=settings.reasoning_format == "auto",
             default_limit=_whole_number(parameters.get("max_tokens")),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from jan_host.contract.chat import ChatMessage, ChatRequest
@@ -49,6 +50,7 @@ class Dialogue:
         template: The model's chat template; its text tells how the model calls tools and reasons.
         control: The vocabulary's control tokens by their text.
         system_prompt: For conversations without a system message.
+        variables: For the template; those of a request go over them.
         reasoning: Whether reasoning is told apart from content.
         images: Whether the model takes images.
     """
@@ -59,12 +61,14 @@ class Dialogue:
         control: Mapping[str, int],
         *,
         system_prompt: str | None = None,
+        variables: Mapping[str, Any] = MappingProxyType({}),
         reasoning: bool = True,
         images: bool = False,
     ) -> None:
         self._template = template
         self._control = control
         self._system_prompt = system_prompt
+        self._variables = dict(variables)
         self._images = images
         self.format = self._format(reasoning)
         """How the model calls tools."""
@@ -94,7 +98,7 @@ class Dialogue:
             messages,
             tools=wanted.tools if self._template.shows.tools else None,
             continue_final=last.role == "assistant" and not last.tool_calls and bool(last.content),
-            variables=_variables(request),
+            variables={**self._variables, **_variables(request)},
             images=self._images and bool(images),
         )
         stops = [*request.stops(), *self._template.stop_texts]
