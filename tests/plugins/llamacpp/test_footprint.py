@@ -35,7 +35,8 @@ async def test_a_worker_takes_what_was_estimated(
 ) -> None:
     write_chat(tmp_path, request.getfixturevalue(name), settings=settings)
     size = min(settings.get("n_ubatch", 512), settings["ctx_len"]) - 8
-    prompt = [300 + 7 * place % 4000 for place in range(size)]  # as many as are computed at once
+    # As many tokens as are computed at once.
+    prompt: list[str | int | list[int]] = [300 + 7 * place % 4000 for place in range(size)]
     async with JanHost(load_config(tmp_path, {})) as host, asyncio.timeout(SECONDS):
         before = workers()
         await host.start("chat")

@@ -1,4 +1,4 @@
-"""Which projector belongs to a model: the one that its settings name, one of its files, or one beside them."""
+"""Which projector belongs to a model: the one its settings name, one of its files, or one beside them."""
 
 import logging
 import os
