@@ -65,14 +65,12 @@ class Victim:
     def run_until(self, hub: Hub, count: int) -> None:
         """Wait until the hub has sent so many bytes, or the process has ended."""
         with hub.changed:
-            assert hub.changed.wait_for(
-                lambda: sent(hub) >= count or self.process.poll() is not None, timeout=60
+            # Looked at every second, since a process that ends tells it to nobody.
+            ended = (
+                hub.changed.wait_for(lambda: sent(hub) >= count or self.process.poll() is not None, timeout=1)
+                for _ in range(120)
             )
-
-    def run_until_noted(self, hub: Hub, root: Path) -> None:
-        """Wait until something is noted: on a busy machine nobody might live so long by chance."""
-        with hub.changed:
-            assert hub.changed.wait_for(lambda: any(root.rglob("*.part.json")), timeout=60)
+            assert any(ended)
 
     def kill(self) -> None:
         self.process.kill()
@@ -109,12 +107,10 @@ def test_ten_kills(hub: Hub, repo: Repo, tmp_path: Path) -> None:
     random.seed(5)
     todo, total = plan(hub), sum(SIZES.values())
     before = noted(tmp_path)
-    for kill in range(KILLS):
+    for _ in range(KILLS):
         asked = len(hub.seen)
         victim = Victim(tmp_path, todo)
         victim.run_until(hub, sent(hub) + random.randrange(1, total // 8))
-        if kill == 0:
-            victim.run_until_noted(hub, tmp_path)
         victim.kill()
         check(hub, asked, before)
         before = noted(tmp_path)

@@ -4,6 +4,7 @@ import asyncio
 import email.utils
 import hashlib
 import random
+import threading
 import time
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def test_the_hash_follows_whatever_the_order(seed: int, tmp_path: Path) -> None:
     path.touch()
     ledger = Ledger(len(body), least=1000)
     digest = FrontDigest(path, hashlib.sha256, ledger)
+    follower = threading.Thread(target=digest.follow, daemon=True)
+    follower.start()
     active: list[Segment] = []
     while not ledger.complete:
         if len(active) < 3 and (segment := ledger.claim(4000)):
@@ -79,13 +82,24 @@ def test_the_hash_follows_whatever_the_order(seed: int, tmp_path: Path) -> None:
             file.write(block)
         ledger.advance(one, len(block))
         if dice.random() < 0.3:
-            digest.catch_up()
+            digest.wake()
         if not ledger.room(one):
             active.remove(one)
             ledger.release(one)
-    while digest.catch_up():
-        pass
+    digest.wake()
+    follower.join(60)
     assert digest.hexdigest() == hashlib.sha256(body).hexdigest()
+
+
+def test_the_hash_lets_go_of_a_file_that_is_not_complete(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100))
+    digest = FrontDigest(path, hashlib.sha256, Ledger(200, [(0, 100)]))
+    follower = threading.Thread(target=digest.follow, daemon=True)
+    follower.start()
+    digest.stop()
+    follower.join(60)
+    assert not follower.is_alive()
 
 
 async def test_the_gate_counts_hosts_and_all() -> None:

@@ -72,7 +72,12 @@ class Fetch:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._in_thread(self._partial.absorb, self._partial.let_go))
-                beside = [group.create_task(self._save_often()), group.create_task(self._widen(group))]
+                writeback = self._partial.writeback
+                beside = [
+                    group.create_task(self._save_often()),
+                    group.create_task(self._widen(group)),
+                    group.create_task(self._in_thread(writeback.work, writeback.stop)),
+                ]
                 await self._fetch_all()
                 for task in [*beside, *self._helpers]:
                     task.cancel()

@@ -33,8 +33,8 @@ class Manners:
 def make_manners(config: DownloadsConfig, environ: Mapping[str, str]) -> Manners:
     """What ``[downloads]`` asks for."""
     files = config.at_once * config.files_at_once
-    # One for each connection, and two for each file: its hash, and the notes of what is here.
-    executor = ThreadPoolExecutor(config.connections + 2 * files, "download")
+    # One for each connection, and three for each file: its hash, its way to the disk, and notes of both.
+    executor = ThreadPoolExecutor(config.connections + 3 * files, "download")
     return Manners(
         dialer=Dialer(
             reach=Reach(config.private_hosts),

@@ -12,10 +12,8 @@ from jan_host.contract.errors import ChecksumMismatchError
 from jan_host.downloads.digest import STEP_BYTES, FrontDigest, hash_of
 from jan_host.downloads.ledger import Ledger, Segment, Span
 from jan_host.downloads.parcels import Parcel
-from jan_host.downloads.saving import begin_writing, save
-
-PUSH_BYTES = 32 << 20
-"""So many bytes at a time are sent on to the disk while more come, so that little is left for the end."""
+from jan_host.downloads.saving import save
+from jan_host.downloads.writeback import Writeback
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -44,6 +42,7 @@ class PartialFile:
         self.parcel = parcel
         self._state_path = path.with_name(path.name + ".json")
         self._saving = threading.Lock()
+        self.writeback = Writeback(path)
         path.touch()
         self._saved = self._load()
         self.mark = self._saved.mark
@@ -67,8 +66,7 @@ class PartialFile:
         self.ledger.advance(segment, written)
         if segment.position % STEP_BYTES < written:  # once for each step
             self.wake()
-        if segment.position % PUSH_BYTES < written:
-            begin_writing(file, max(segment.start, segment.position - PUSH_BYTES), segment.position)
+        self.writeback.wrote(segment.start, segment.position, written)
 
     def absorb(self) -> None:
         """Hash what lies here and what comes, until the file is complete or `let_go` is called."""

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
-from typing import IO
 
 
 def save(path: Path, content: bytes) -> None:
@@ -27,13 +25,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def begin_writing(file: IO[bytes], start: int, end: int) -> None:
-    """Have a stretch that was just written go to the disk, without waiting for it, where the platform can.
-
-    The advice that it is not needed any more starts that. What is not on the disk yet, such as this,
-    stays in memory all the same (see mm/fadvise.c in Linux), and so is not read again by the hash.
-    """
-    if sys.platform == "linux":
-        os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
