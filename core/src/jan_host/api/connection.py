@@ -8,6 +8,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from jan_host.api.errors import error_body, error_headers
+from jan_host.api.gathering import Gathering
 from jan_host.api.upgrade import head_without_upgrade
 from jan_host.contract.errors import InvalidRequestError, JanHostError
 
@@ -38,7 +39,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there; its first request begins."""
-        super().connection_made(cast(asyncio.Transport, transport))
+        gathering = Gathering(cast(asyncio.Transport, transport))
+        super().connection_made(cast(asyncio.Transport, gathering))
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:

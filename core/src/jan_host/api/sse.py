@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
@@ -22,9 +21,6 @@ PING = b": ping\n\n"
 """A comment, which every client steps over: it finds out whether the connection still stands."""
 PING_SECONDS = 15.0
 TICK_SECONDS = 5.0
-FULL_BYTES = 64 * 1024
-"""How much may wait for a slow client before the engine is asked for no more."""
-
 _END = object()
 
 
@@ -94,97 +90,58 @@ class EventStream(Generic[T]):
             head = self._greeting if first is _END else self._write(first)
             pairs = header_pairs(self._headers)
             await send({"type": "http.response.start", "status": self._status, "headers": pairs})
-            async with Outbox(send, pings=self._is_event_stream) as outbox:
+            with Pinging(send, wanted=self._is_event_stream) as client:
                 try:
-                    # Not through the outbox: so it leaves in one write with the answer's head.
-                    await send({"type": "http.response.body", "body": head, "more_body": True})
-                    await self._pump(items, outbox)
-                    outbox.put(self._tail())
+                    await client.send(head)
+                    async for item in items:
+                        if data := self._write(item):
+                            await client.send(data)
+                    await client.send(self._tail(), last=True)
                 except (Exception, asyncio.CancelledError) as error:
                     cause = as_jan_host_error(exchange.cause(error), scope)
                     if not self._is_event_stream:
                         raise cause from error
-                    outbox.put(error_event(cause))
-
-    async def _pump(self, items: AsyncIterator[T], outbox: "Outbox") -> None:
-        async for item in items:
-            outbox.put(self._write(item))
-            if outbox.is_full:
-                await outbox.room()
+                    await client.send(error_event(cause), last=True)
 
     @property
     def _is_event_stream(self) -> bool:
         return self._headers["content-type"].startswith(EVENT_STREAM)
 
 
-class Outbox:
-    """Bytes on their way to a client.
+class Pinging:
+    """Sends pieces of a body; pings the client of a stream that is quiet for long.
 
-    Whatever gathers while one write is under way, or within one turn of the event loop, goes
-    out in the next write together. A stream that is quiet for long is pinged.
+    Args:
+        send: Takes messages of ASGI; waits while the client takes nothing.
+        wanted: Whether there are pings at all.
     """
 
-    def __init__(self, send: Send, *, pings: bool) -> None:
+    def __init__(self, send: Send, *, wanted: bool) -> None:
         self._send = send
-        self._pings = pings
+        self._wanted = wanted
         self._loop = asyncio.get_running_loop()
-        self._pending = bytearray()
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._closed = False
-        self._writing = False
-        self._moved_at = self._loop.time()
+        self._sending = False
+        self._sent_at = self._loop.time()
+        self._ping: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._writer = asyncio.create_task(self._run())
+    def __enter__(self) -> Self:
         self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._closed = True
-                self._wake.set()
-                await self._writer
-        finally:
-            self._ticker.cancel()
-            self._writer.cancel()
+    def __exit__(self, *exception: object) -> None:
+        self._ticker.cancel()
+        if self._ping is not None:
+            self._ping.cancel()
 
-    def put(self, data: bytes) -> None:
-        """Send `data` soon."""
-        if data:
-            self._pending += data
-            self._wake.set()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much waits that the source should pause."""
-        return len(self._pending) > FULL_BYTES
-
-    async def room(self) -> None:
-        """Wait until what waits has been taken."""
-        while self.is_full:
-            self._room.clear()
-            await self._room.wait()
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            last, data = self._closed, bytes(self._pending)
-            self._pending.clear()
-            self._room.set()
-            self._writing = True
-            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-            self._writing = False
-            self._moved_at = self._loop.time()
-            if last:
-                return
+    async def send(self, data: bytes, *, last: bool = False) -> None:
+        """Send a piece."""
+        self._sending = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self._sending = False
+        self._sent_at = self._loop.time()
 
     def _tick(self) -> None:
-        quiet = self._loop.time() - self._moved_at
-        if self._pings and not self._writing and quiet > PING_SECONDS:
-            self.put(PING)
+        quiet = self._loop.time() - self._sent_at
+        if self._wanted and not self._sending and quiet > PING_SECONDS:
+            self._ping = self._loop.create_task(self.send(PING))
         self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
