@@ -1,12 +1,20 @@
 """What models are asked: the model is found, started where it must be, and held while it works."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar, cast
 
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
-from jan_host.contract.engine import Chats, Completes, Embeds, Reranks, Tokenizes, capabilities_of
+from jan_host.contract.engine import (
+    Chats,
+    Completes,
+    Embeds,
+    LoadedModel,
+    Reranks,
+    Tokenizes,
+    capabilities_of,
+)
 from jan_host.contract.generation import Delta
 from jan_host.contract.options import GenerationOptions
 from jan_host.contract.vectors import EmbeddingRequest, EmbeddingResult, RerankRequest, RerankResult
@@ -78,7 +86,8 @@ class Answers:
         entry = await self._finding.to_run(request.model)
         launch = self._launches.of(entry)
         check_reach(request, launch.engine)
-        async with self._lease(launch, capability) as model:
+        async with self._lease(launch) as loaded:
+            model = _able(loaded, capability, launch)
             final = with_defaults(request, entry.model)
             # A remote model's own server looks at images, and fetches them as it likes.
             if launch.engine.runs_in == "worker" and isinstance(final, ChatRequest):
@@ -89,32 +98,39 @@ class Answers:
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Turn texts into vectors."""
-        async with self._lease(await self._launch(request.model), Embeds) as model:
-            return await model.embed(request)
+        launch = await self._launch(request.model)
+        async with self._lease(launch) as loaded:
+            return await _able(loaded, Embeds, launch).embed(request)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Score documents against a query."""
-        async with self._lease(await self._launch(request.model), Reranks) as model:
-            return await model.rerank(request)
+        launch = await self._launch(request.model)
+        async with self._lease(launch) as loaded:
+            return await _able(loaded, Reranks, launch).rerank(request)
 
     async def tokenize(self, model_id: str | None, text: str) -> list[int]:
         """The ids of a text's tokens."""
-        async with self._lease(await self._launch(model_id), Tokenizes) as model:
-            return await model.tokenize(text)
+        launch = await self._launch(model_id)
+        async with self._lease(launch) as loaded:
+            return await _able(loaded, Tokenizes, launch).tokenize(text)
 
     async def detokenize(self, model_id: str | None, tokens: Sequence[int]) -> str:
         """The text of some tokens."""
-        async with self._lease(await self._launch(model_id), Tokenizes) as model:
-            return await model.detokenize(tokens)
+        launch = await self._launch(model_id)
+        async with self._lease(launch) as loaded:
+            return await _able(loaded, Tokenizes, launch).detokenize(tokens)
 
     async def _launch(self, model_id: str | None) -> Launch:
         return self._launches.of(await self._finding.to_run(model_id))
 
-    @asynccontextmanager
-    async def _lease(self, launch: Launch, capability: type[CapabilityT]) -> AsyncIterator[CapabilityT]:
+    def _lease(self, launch: Launch) -> AbstractAsyncContextManager[LoadedModel]:
         self._gate.check()
-        async with self._runtime.lease(launch) as model:
-            # Its class is asked: for an object, a protocol looks for every method, which takes 8 us.
-            if not issubclass(type(model), capability):
-                raise unsupported(launch.model, capability, capabilities_of(model))
-            yield cast(CapabilityT, model)
+        return self._runtime.lease(launch)
+
+
+def _able(loaded: LoadedModel, capability: type[CapabilityT], launch: Launch) -> CapabilityT:
+    """The model, if it can do what is asked."""
+    # Its class is asked: for an object, a protocol looks for every method, which takes 8 us.
+    if not issubclass(type(loaded), capability):
+        raise unsupported(launch.model, capability, capabilities_of(loaded))
+    return cast(CapabilityT, loaded)

@@ -40,12 +40,18 @@ def engine_of(model: Model, plugins: Plugins) -> Engine:
     return engine
 
 
+class _Around(NamedTuple):
+    """The settings below a model's own, and above them."""
+
+    defaults: Mapping[str, Any]
+    overrides: dict[str, Any]
+
+
 class _Made(NamedTuple):
     """A launch and what it was made of: every request asks for one, and putting it together takes longer."""
 
     entry: Entry
-    around: tuple[Mapping[str, Any], Mapping[str, Any]]
-    """The settings below the model's own, and above them."""
+    around: _Around
     launch: Launch
 
 
@@ -71,29 +77,31 @@ class Launches:
             EngineNotInstalledError: No plugin offers its engine.
             ValidationError: Its ``keep_alive`` is no duration.
         """
-        _check_startable(entry)
-        engine = engine_of(entry.model, self._plugins)
-        overrides = self._overrides.get(entry.model.id) or {}
-        around = (self._library.engine_defaults(engine.name), overrides)
         made = self._made.get(entry.model.id)
-        if made is None or made.entry is not entry or made.around != around:
-            made = _Made(entry, around, self._make(entry, engine, *around))
-            self._made[entry.model.id] = made
+        # The library makes a new entry of a model of which anything has changed.
+        if made is None or made.entry is not entry or made.around != self._around(made.launch.engine, entry):
+            self._made[entry.model.id] = made = self._make(entry)
         return made.launch
 
-    def _make(
-        self, entry: Entry, engine: Engine, defaults: Mapping[str, Any], overrides: dict[str, Any]
-    ) -> Launch:
-        settings = merged(engine, defaults, entry.model.settings, overrides)
-        return Launch(
+    def _around(self, engine: Engine, entry: Entry) -> _Around:
+        overrides = self._overrides.get(entry.model.id) or {}
+        return _Around(self._library.engine_defaults(engine.name), overrides)
+
+    def _make(self, entry: Entry) -> _Made:
+        _check_startable(entry)
+        engine = engine_of(entry.model, self._plugins)
+        around = self._around(engine, entry)
+        settings = merged(engine, around.defaults, entry.model.settings, around.overrides)
+        launch = Launch(
             model=entry.model,
             folder=entry.folder,
             engine=engine,
             origin=self._plugins.engine_origin(engine.name),
             keep_alive=keep_alive_of(settings.pop("keep_alive", None)),
             settings=settings,
-            overrides=overrides,
+            overrides=around.overrides,
         )
+        return _Made(entry, around, launch)
 
     def is_current(self, entry: Entry, settings: Mapping[str, Any]) -> bool:
         """Whether a model that was started with `settings` would be started so again."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from jan_host.config import RuntimeConfig
 from jan_host.contract.engine import Footprint, LoadedModel
@@ -82,16 +82,14 @@ class Runtime:
         """
         return await self._supervisor(launch.model.id).start(launch, explicit=explicit)
 
-    @asynccontextmanager
-    async def lease(self, launch: Launch) -> AsyncIterator[LoadedModel]:
+    def lease(self, launch: Launch) -> AbstractAsyncContextManager[LoadedModel]:
         """A model for the time of one request, started if it does not run; `stop` waits for its end.
 
         Raises:
             TooManyRequestsError: Too many requests are there for this model.
             JanHostError: As `start`.
         """
-        async with self._supervisor(launch.model.id).lease(launch) as model:
-            yield model
+        return self._supervisor(launch.model.id).lease(launch)
 
     async def stop(self, model_id: str) -> None:
         """Let the model's running requests end, for a while, then free it.
