@@ -5,6 +5,7 @@ import re
 
 from litestar.types import HTTPRequestEvent, Receive, Scope
 
+from jan_host.api.exchange import Exchange
 from jan_host.api.security import header
 from jan_host.config import ServerConfig
 from jan_host.contract.errors import (
@@ -31,8 +32,9 @@ async def read_body(scope: Scope, receive: Receive, config: ServerConfig) -> byt
         UnsupportedMediaTypeError: There is one, and its content type is not JSON, or it is
             compressed. A page of another site can post text or a form without asking; JSON it can't.
         PayloadTooLargeError: It is larger than `max_body_bytes`, announced or not.
-        InvalidRequestError: 408: it takes longer than `body_timeout_seconds`.
+        InvalidRequestError: Its length is no number.
         ClientGoneError: The connection ended.
+        CancelledError: It takes longer than `body_timeout_seconds`; the client is told 408 by its exchange.
     """
     length = _announced_length(scope)
     if length is None and header(scope, b"transfer-encoding") is None:
@@ -43,13 +45,12 @@ async def read_body(scope: Scope, receive: Receive, config: ServerConfig) -> byt
     _check_coding(scope)
     if length is not None and length > config.max_body_bytes:
         raise _too_large(config)
+    loop, seconds = asyncio.get_running_loop(), config.body_timeout_seconds
+    alarm = loop.call_later(seconds, _end_late, Exchange.of(scope), seconds)
     try:
-        async with asyncio.timeout(config.body_timeout_seconds):
-            return await _collect(receive, config)
-    except TimeoutError:
-        raise InvalidRequestError(
-            f"The request's body did not arrive within {config.body_timeout_seconds:g} seconds.", status=408
-        ) from None
+        return await _collect(receive, config)
+    finally:
+        alarm.cancel()
 
 
 def replay(body: bytes) -> Receive:
@@ -66,6 +67,12 @@ def replay(body: bytes) -> Receive:
         return given
 
     return replayed
+
+
+def _end_late(exchange: Exchange, seconds: float) -> None:
+    exchange.end(
+        InvalidRequestError(f"The request's body did not arrive within {seconds:g} seconds.", status=408)
+    )
 
 
 async def _collect(receive: Receive, config: ServerConfig) -> bytes:

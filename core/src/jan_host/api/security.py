@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from litestar.types import HTTPScope, Message, Scope, Send
@@ -19,8 +20,8 @@ PREFLIGHT_SECONDS = b"600"
 
 def header(scope: Scope, name: bytes) -> str | None:
     """A header's value; the last one when there are several."""
-    values = headers(scope, name)
-    return values[-1] if values else None
+    value = dict(scope["headers"]).get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def headers(scope: Scope, name: bytes) -> list[str]:
@@ -165,6 +166,7 @@ def _plain_name(name: str) -> str:
     return name.strip("[]").rstrip(".").lower()
 
 
+@lru_cache(maxsize=16)
 def _host_name(value: str) -> str | None:
     """The name in a Host header, without port and brackets; ``None`` when it is garbled."""
     if not value or any(mark in value for mark in "@/\\?#, \t"):
