@@ -14,7 +14,7 @@ from tests.examples.servers import serving
 from tests.plugins.onnx.decoder.folders import decoder_folder
 
 CITY = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 30}}, "required": ["city"]}
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {"name": "get_weather", "description": "Weather.", "parameters": CITY},
 }
@@ -90,6 +90,21 @@ def test_a_stream_put_together_is_the_plain_answer(client: openai.OpenAI, model:
     assert len(pieces) > 1
     assert streamed.choices[0].finish_reason == "tool_calls"
     assert streamed.choices[0].message.content is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_chunk_has_one_piece_of_a_call(client: openai.OpenAI, model: str) -> None:
+    # What the schema leaves no choice about comes at once. Some clients take each piece of the first chunk
+    # for a call of its own.
+    strict = {**TOOL["function"], "strict": True, "parameters": {**CITY, "additionalProperties": False}}
+    choice = {"type": "function", "function": {"name": "get_weather"}}
+    tools = [{**TOOL, "function": strict}]
+    chunks = create(client, model=model, tools=tools, tool_choice=choice, stream=True)
+
+    pieces = [chunk.choices[0].delta.tool_calls or [] for chunk in chunks if chunk.choices]
+    assert max(map(len, pieces)) == 1
+    written = "".join(piece.function.arguments for each in pieces for piece in each)
+    assert set(json.loads(written)) == {"city"}
 
 
 @pytest.mark.parametrize("model", MODELS)

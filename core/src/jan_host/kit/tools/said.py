@@ -29,8 +29,21 @@ class Said(msgspec.Struct):
 
     def __add__(self, other: "Said") -> "Said":
         return Said(
-            self.text + other.text, self.reasoning + other.reasoning, [*self.tool_calls, *other.tool_calls]
+            self.text + other.text,
+            self.reasoning + other.reasoning,
+            _joined(self.tool_calls, other.tool_calls),
         )
+
+
+def _joined(pieces: Sequence[ToolCallDelta], more: Sequence[ToolCallDelta]) -> list[ToolCallDelta]:
+    """The pieces of calls, one of each call: clients take the first that they see as a call for each."""
+    if not pieces or not more or pieces[-1].index != more[0].index:
+        return [*pieces, *more]
+    last, function, rest = pieces[-1], pieces[-1].function, more[0].function
+    if function is not None and rest is not None:
+        arguments = (function.arguments or "") + (rest.arguments or "")
+        last = msgspec.structs.replace(last, function=msgspec.structs.replace(function, arguments=arguments))
+    return [*pieces[:-1], last, *more[1:]]
 
 
 def long_id() -> str:
