@@ -15,10 +15,10 @@ from jan_host_llamacpp.shelf import Kept, Shelf
 
 Tokens = npt.NDArray[np.int32]
 _NOTHING = np.empty(0, np.int32)
-_FEWEST_KEPT = 16
+_FEWEST_KEPT = 8
 """Tokens that are worth a copy in RAM."""
-_LEAST_PART = 16
-"""Nor is it worth a copy of a sequence to save less than a sixteenth of it."""
+_LEAST_PART = 32
+"""Nor is a copy worth it where less than this part would be lost: it takes time with all that is held."""
 
 
 class Slot:
@@ -164,8 +164,8 @@ class Prefixes:
         self._tree.remove(kept)
 
     def _use(self, kept: Kept, length: int) -> None:
-        """A copy is about to be taken over: where all of it is, it need not be kept."""
-        if length == kept.ready and self._kv.cuts_anywhere:
+        """A copy is about to be taken over: where nearly all of it is, it need not be kept."""
+        if self._kv.cuts_anywhere and not _matters(kept.ready - length, kept.ready):
             self._discard(kept)
         else:
             self._shelf.touch(kept)
@@ -176,7 +176,7 @@ class Prefixes:
         lost = slot.ready - stays
         if self._kv.cuts_anywhere:  # else nothing but the very same state can stand in for it
             lost = min(lost, self._tree.alone(slot))
-        return lost >= max(_FEWEST_KEPT, slot.ready // _LEAST_PART)
+        return _matters(lost, slot.ready)
 
     def _usable(self, holder: Slot | Kept, shared: int) -> int:
         """How many of the shared tokens can be taken over from a holder."""
@@ -194,3 +194,8 @@ class Prefixes:
         if isinstance(source, Slot):
             return 2 if source.sequence is None else self._kv.shares_freely
         return 1 - self._kv.shares_freely if source is not None else -1
+
+
+def _matters(lost: int, held: int) -> bool:
+    """Whether it costs more to compute the lost ones of the held tokens than to copy all of them."""
+    return lost >= max(_FEWEST_KEPT, held // _LEAST_PART)

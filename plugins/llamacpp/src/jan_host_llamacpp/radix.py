@@ -45,9 +45,6 @@ class RadixTree(Generic[H]):
         self._root: _Node[H] = _Node(np.empty(0, np.int32), None)
         self._ends: dict[H, _Node[H]] = {}
 
-    def __contains__(self, holder: H) -> bool:
-        return holder in self._ends
-
     def put(self, holder: H, tokens: Tokens) -> None:
         """Let `holder` hold `tokens`, in place of what it held. No tokens: it holds nothing."""
         self.remove(holder)
