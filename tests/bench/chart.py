@@ -30,7 +30,7 @@ def draw(results: Sequence[Results], file: Path) -> None:
         color = GOOD if gain >= 1 else BEHIND
         axes.barh(place, gain - 1, left=1, height=0.6, color=color)
         axes.annotate(
-            f"{gain:.1f} x" if gain < 10 else f"{gain:.0f} x",
+            _times(gain),
             (gain, place),
             xytext=(4 if gain >= 1 else -4, 0),
             textcoords="offset points",
@@ -52,6 +52,11 @@ def draw(results: Sequence[Results], file: Path) -> None:
     axes.set_title(f"{OURS} next to its peers, same model, threads, slots and context", loc="left")
     axes.set_xlabel("times as good as the peer (more tokens/s, or fewer seconds)")
     figure.savefig(file, dpi=160)
+
+
+def _times(gain: float) -> str:
+    digits = 2 if gain < 2 else 1 if gain < 10 else 0
+    return f"{gain:.{digits}f} x"
 
 
 def _label(results: Results, aim: Aim) -> str:

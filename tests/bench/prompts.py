@@ -4,7 +4,7 @@ from tests.bench.client import Message
 
 TOPICS = ("the sea", "old maps", "bread", "a long winter", "trains", "glass", "honey bees", "the moon")
 FILLER = "It was told many times, in many houses, and each time a little was added by those who listened."
-FILLER_TOKENS = 20
+FILLER_TOKENS = 22
 
 
 def story(stream: int, turn: int) -> list[Message]:
