@@ -10,6 +10,7 @@ import pytest
 from jan_host import (
     ChatMessage,
     ChatRequest,
+    ContentPart,
     ImagePart,
     ImageURL,
     InvalidRequestError,
@@ -39,8 +40,9 @@ def _images(root: Path, **settings: Any) -> Images:
 
 
 def _asking(*urls: str) -> ChatRequest:
-    parts = [TextPart(text="Look: "), *(ImagePart(image_url=ImageURL(url=each)) for each in urls)]
-    return ChatRequest(messages=[ChatMessage(role="user", content=[*parts])])
+    parts: list[ContentPart] = [TextPart(text="Look: ")]
+    parts += [ImagePart(image_url=ImageURL(url=each)) for each in urls]
+    return ChatRequest(messages=[ChatMessage(role="user", content=parts)])
 
 
 def _urls(request: ChatRequest) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jan_host import EngineError, GenerationOptions
 from jan_host.kit.generation import ChoicePlan, Job, Prompt, Scheduler
-from jan_host_llamacpp.batch import Batch
+from jan_host_llamacpp.batch import Fills
 from jan_host_llamacpp.kv import KvCache, StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_params, model_params
@@ -42,7 +42,7 @@ class Watched(NativeContext):
         self.begun: asyncio.Queue[int] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
-    def decode(self, batch: Batch) -> int:
+    def decode(self, batch: Fills) -> int:
         self._loop.call_soon_threadsafe(self.begun.put_nowait, batch.struct.n_tokens)
         return super().decode(batch)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jan_host.contract.chat import ChatMessage, ChatRequest, ImagePart, ImageURL, TextPart
+from jan_host.contract.chat import ChatMessage, ChatRequest, ContentPart, ImagePart, ImageURL, TextPart
 from jan_host.contract.engine import Chats, Sees
 from jan_host.contract.errors import InvalidRequestError
 from jan_host.testing.fixtures import EngineFixtures, require
@@ -54,8 +54,9 @@ class Viewer:
     async def prompt_tokens(self, *urls: str) -> int:
         """The tokens of the prompt of a short conversation with images."""
         assert isinstance(self._live.loaded, Chats)
-        parts = [TextPart(text="Look"), *(ImagePart(image_url=ImageURL(url=url)) for url in urls)]
-        messages = [ChatMessage(role="user", content=[*parts])]
+        parts: list[ContentPart] = [TextPart(text="Look")]
+        parts += [ImagePart(image_url=ImageURL(url=url)) for url in urls]
+        messages = [ChatMessage(role="user", content=parts)]
         request = ChatRequest(model=self._live.model_id, messages=messages, max_tokens=1)
         usage = None
         async for delta in self._live.loaded.chat(request):
