@@ -95,7 +95,7 @@ def plan(slots: Slots, capacity: int, pace: Pace, turns: Turns[Part]) -> list[Pa
         turns: Says whose step it is where sequences want other adapters.
     """
     busy = [Part(slot, slot.sequence, slot.sequence.pending) for slot in slots.busy if slot.sequence]
-    busy = turns.next(busy)
+    busy = [*turns.next(busy)]
     parts = [part for part in busy if part.generates]
     prompts = [part for part in busy if not part.generates]
     reading = [part for part in prompts if slots.may_compute(part.slot)]
