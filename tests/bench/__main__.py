@@ -5,6 +5,7 @@ python -m tests.bench [--only NAME,...] [--rounds N] [--against NAME,...] [--cha
 
 import argparse
 import asyncio
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.models import smollm2_file
 def main() -> None:
     """Parse the options, measure, report."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the servers end with the bench
     results = asyncio.run(_measured(options.only, options.against, options.rounds))
     print()
     print(printed([row for each in results for row in table(each)]))

@@ -9,6 +9,7 @@ two of llama.cpp's own servers do the same work, each with as many threads as th
 
 import argparse
 import asyncio
+import signal
 import statistics
 import tempfile
 import time
@@ -108,6 +109,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=192, help="of each answer")
     parser.add_argument("--native", action="store_true", help="two native servers too")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the servers end with the bench
     names = [OURS, NATIVE] if given.native else [OURS]
     model = given.model or smollm2_file()
     asyncio.run(measure(model, names, given.streams, given.tokens, given.rounds))
