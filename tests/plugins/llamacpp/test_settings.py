@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from jan_host import CompletionRequest, ValidationError
 from jan_host.config import load_config
 from jan_host.host import JanHost
 from jan_host.host.layers import layers_of
@@ -105,3 +107,20 @@ async def test_what_a_model_json_may_not_say_is_told_and_not_used(tmp_path: Path
         "bf16, f16, f32, iq4_nl, q4_0, q4_1, q5_0, q5_1, q8_0.",
         'settings.rope_freq_base is not used: it is "nan", and should be a number from 0 to 1e+12.',
     ]
+
+
+async def test_a_running_model_goes_on_when_a_start_asks_for_what_can_not_be(
+    smollm2: Path, tmp_path: Path
+) -> None:
+    write_chat(tmp_path, smollm2, settings={"ctx_len": 64, "n_parallel": 1})
+    async with JanHost(load_config(tmp_path, {})) as host:
+        await host.start("chat")
+        before = set(psutil.Process().children())
+        bad: list[dict[str, Any]] = [{"n_batch": -1}, {"rope_freq_base": "nan"}, {"threads": 10**30}]
+        for given in bad:
+            with pytest.raises(ValidationError, match="can't be used"):
+                await host.start("chat", given)
+        asked = CompletionRequest(model="chat", prompt="One, two,", max_tokens=2, temperature=0.0)
+        said = [delta.text async for delta in host.complete(asked)]
+        assert set(psutil.Process().children()) == before
+    assert "".join(said)
