@@ -31,7 +31,7 @@ WEATHER = {
     "required": ["city", "days", "unit"],
 }
 """What no call of the conversation so far matches: a model that copies these would leave the unit out."""
-TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}}
+TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER, "strict": True}}
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module", params=ENGINES)

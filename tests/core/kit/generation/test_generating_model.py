@@ -20,7 +20,7 @@ from jan_host import (
 
 from tests.core.kit.generation.parrot import Parrot
 from tests.core.kit.tools.templates import CHATML, QWEN25
-from tests.core.kit.tools.test_dialogue import request
+from tests.core.kit.tools.test_dialogue import CITY, request
 from tests.plugins.talking import chat, collect, completion
 
 Make = Callable[..., Parrot]
@@ -102,7 +102,8 @@ async def test_a_text_is_held_to_its_form(make: Make) -> None:
 
 async def test_a_broken_call_is_never_finished_as_it_was_wanted(make: Make) -> None:
     model = make('Look.\n<tool_call>\n{"name": "get_weather", "arguments": {"town": broken', QWEN25)
-    answer = await collect(model.chat(request(max_tokens=120)))
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": CITY, "strict": True}}
+    answer = await collect(model.chat(request(tools=[tool], max_tokens=120)))
 
     functions = [call.function for delta in answer.deltas for call in delta.tool_calls if call.function]
     arguments = json.loads("".join(each.arguments or "" for each in functions))

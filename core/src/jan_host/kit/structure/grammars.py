@@ -73,17 +73,33 @@ class Grammars:
     async def lazy_constraints(
         self, lazy: LazyForm, choices: int, *, forces: bool = False
     ) -> list[LazyConstraint]:
-        """A constraint for each choice, which holds behind triggers; see `constraints`."""
-        matcher = await asyncio.shield(self._compiled(lazy.form))
-        if isinstance(matcher, JanHostError):
-            raise matcher
-        begin = partial(self._begin, matcher, lazy.form.param, forces)
-        return [LazyConstraint(lazy, begin, self._table.ends, self._table.spelled) for _ in range(choices)]
+        """A constraint for each choice, which holds behind triggers; see `constraints`.
+
+        Only for a strict form the grammar is waited for. Else the answer begins meanwhile, so that tools cost
+        no time until the first token; a call that begins before the grammar is there is held from then on.
+        """
+        compiled = self._compiled(lazy.form)
+        if lazy.strict or compiled.done():
+            matcher = await asyncio.shield(compiled)
+            if isinstance(matcher, JanHostError):
+                raise matcher
+        begin = partial(self._begin, compiled, lazy.form.param, forces)
+        return [
+            LazyConstraint(lazy, compiled.done, begin, self._table.ends, self._table.spelled)
+            for _ in range(choices)
+        ]
 
     def _begin(
-        self, matcher: "LLMatcher", param: str, forces: bool, written: bytes
+        self,
+        compiled: "asyncio.Future[LLMatcher | JanHostError]",
+        param: str,
+        forces: bool,
+        written: bytes,
     ) -> tuple[Constraint, list[int]] | None:
         """Hold a text of which some is written; on the thread that chooses tokens."""
+        matcher = compiled.result()
+        if isinstance(matcher, JanHostError):
+            return None
         held = matcher.deep_copy()
         ids = self._compiler.tokens(written) if self._compiler is not None else []
         if held.try_consume_tokens(ids) < len(ids):

@@ -21,6 +21,7 @@ class LazyConstraint:
 
     Args:
         lazy: When to hold to what.
+        is_ready: Whether it can begin; until then a text that it should hold is kept.
         begin: Begins it.
         ends: The tokens that end a generation.
         spelled: The bytes of a token, control tokens written out.
@@ -29,13 +30,20 @@ class LazyConstraint:
     complete: ClassVar = False
 
     def __init__(
-        self, lazy: LazyForm, begin: Begin, ends: Collection[int], spelled: Callable[[int], bytes]
+        self,
+        lazy: LazyForm,
+        is_ready: Callable[[], bool],
+        begin: Begin,
+        ends: Collection[int],
+        spelled: Callable[[int], bytes],
     ) -> None:
         self._watch = Watch(lazy)
+        self._is_ready = is_ready
         self._begin = begin
         self._ends = ends
         self._spelled = spelled
         self._held: Constraint | None = None
+        self._kept: bytes | None = None
 
     def allowed(self) -> Ids | None:
         """See `Constrains`."""
@@ -62,11 +70,16 @@ class LazyConstraint:
         return forced
 
     def _look(self, data: bytes) -> list[int]:
-        written = self._watch.push(data)
-        begun = None if written is None else self._begin(written)
+        written = self._watch.push(data) if self._kept is None else self._kept + data
+        if written is None:
+            return []
+        if not self._is_ready():
+            self._kept = written
+            return []
+        self._kept = None
+        begun = self._begin(written)
         if begun is None:
-            if written is not None:
-                self._watch.give_up()
+            self._watch.give_up()
             return []
         self._held, forced = begun
         if forced:

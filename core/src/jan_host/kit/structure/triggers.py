@@ -38,7 +38,8 @@ class LazyForm(msgspec.Struct, frozen=True, kw_only=True):
     inside: Enclosed | None = None
     """What the prompt has opened already."""
     strict: bool = False
-    """Whether a text is rather refused than left free where the form can't be compiled."""
+    """Whether the form is waited for, and a request refused where it can't be compiled; else texts are free
+    until it is, or for good."""
 
 
 class Watch:
