@@ -49,7 +49,7 @@ class Client:
     """Asks one server.
 
     Args:
-        session: Its connections are kept from request to request.
+        session: Makes the connections.
         url: The server's address.
     """
 
@@ -102,6 +102,7 @@ class Client:
 async def connected(url: str) -> AsyncIterator[Client]:
     """A client for the time of the block."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    connector = aiohttp.TCPConnector(limit=0)
+    # A new connection for each request: one that the native server closes meanwhile would fail it.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, read_bufsize=2**20) as session:
         yield Client(session, url)
