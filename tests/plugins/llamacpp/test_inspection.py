@@ -161,9 +161,9 @@ def test_the_footprint_grows_with_context_and_sequences(smollm2: Path) -> None:
         assert footprint.device == 0
         return footprint.ram
 
-    token = 30 * 3 * 64 * 2 * 2
-    assert ram(ctx_len=2048) - ram() == 1024 * token
-    assert ram(n_parallel=4) - ram() == 3 * 1024 * token
+    token, mask, scores = 30 * 3 * 64 * 2 * 2, 512 * 6, 49_152 * (4 + 12)
+    assert ram(ctx_len=2048) - ram() == 1024 * (token + mask)
+    assert ram(n_parallel=4) - ram() == 3 * (1024 * token + scores)
     assert ram() - ram(cache_type_k="q8_0", cache_type_v="q8_0") == 1024 * (token - token // 2 * 34 // 32)
     assert smollm2.stat().st_size + 1024 * token < ram() < smollm2.stat().st_size * 3
 
