@@ -149,7 +149,7 @@ def test_a_result_of_an_unknown_call_is_passed_on(client: openai.OpenAI, model: 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_arguments_become_a_model_of_the_client(client: openai.OpenAI, model: str) -> None:
-    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}  # type: ignore[dict-item]  # plain dicts
+    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}
     strict["function"]["parameters"] = {**CITY, "additionalProperties": False}  # type: ignore[index]  # plain dicts
     parsed = client.chat.completions.parse(
         model=model,

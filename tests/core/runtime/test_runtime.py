@@ -273,7 +273,7 @@ async def test_a_wrong_setting_is_named(
     make_runtime: MakeRuntime, make_launch: MakeLaunch, engine: str
 ) -> None:
     with pytest.raises(
-        ModelLoadError, match="setting ctx_len can't be used: it is .long., and should be a whole"
+        ModelLoadError, match=r"setting ctx_len can't be used: it is .long., and should be a whole"
     ) as caught:
         await make_runtime().start(make_launch(engine=engine, ctx_len="long"))
     assert caught.value.param == "settings.ctx_len"

@@ -139,9 +139,7 @@ def _open(
             context_length=length,
             adapters=adapters,
         )
-        opened = (
-            _generator(weights, settings, projector) if purpose.chats else _encoder(weights, settings)
-        )
+        opened = _generator(weights, settings, projector) if purpose.chats else _encoder(weights, settings)
     except BaseException:
         model.free()
         raise
