@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
-from jan_host.contract.chat import ChatMessage, Tool
 from jan_host.contract.errors import InvalidRequestError
 from jan_host.kit import turns
 from jan_host.kit.budget import SECONDS, Budget, TemplateTimeError
@@ -19,37 +17,10 @@ from jan_host.kit.conversation import (
     shaped,
 )
 from jan_host.kit.probing import find_habits, find_shown
-from jan_host.kit.segments import ControlTokens, Segment, strings, with_images
-
-Messages = Sequence[ChatMessage | Mapping[str, Any]]
-Tools = Sequence[Tool | Mapping[str, Any]] | None
-Variables = Mapping[str, Any] | None
+from jan_host.kit.rendering import Asked, Messages, Tools, Variables, checked, cut, left_open, shown_images
+from jan_host.kit.segments import ControlTokens, Segment, strings
 
 _QUICK_SECONDS = 0.02
-_QUICK_CHARACTERS = 1 << 16
-_RESERVED = frozenset(("messages", "tools", "documents", "bos_token", "eos_token", "add_generation_prompt"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The arguments of `ChatTemplate.render`."""
-
-    messages: Messages
-    tools: Tools
-    add_generation_prompt: bool
-    continue_final: bool
-    variables: Variables
-    images: bool
-
-    def is_short(self) -> bool:
-        """Whether it is small enough for the event loop, by a quick look."""
-        if self.tools is not None and len(self.tools) > 16:
-            return False
-        size = 0
-        for message in self.messages:
-            content = message.content if isinstance(message, ChatMessage) else message.get("content")
-            size += 256 + (len(content) if isinstance(content, str) else _QUICK_CHARACTERS if content else 0)
-        return size <= _QUICK_CHARACTERS
 
 
 class ChatTemplate:
@@ -175,7 +146,7 @@ class ChatTemplate:
                 taken.
             ModelError: The template uses more time or memory than it may.
         """
-        asked = _Asked(messages, tools, add_generation_prompt, continue_final, variables, images)
+        asked = Asked(messages, tools, add_generation_prompt, continue_final, variables, images)
         if asked.is_short():
             try:
                 return self._segments(asked, Budget(_QUICK_SECONDS))
@@ -194,11 +165,9 @@ class ChatTemplate:
         images: bool = False,
     ) -> list[Segment]:
         """`render` on this thread, for callers without an event loop."""
-        return self._patient(
-            _Asked(messages, tools, add_generation_prompt, continue_final, variables, images)
-        )
+        return self._patient(Asked(messages, tools, add_generation_prompt, continue_final, variables, images))
 
-    def _patient(self, asked: "_Asked") -> list[Segment]:
+    def _patient(self, asked: Asked) -> list[Segment]:
         from jan_host.kit.program import exceeded
 
         try:
@@ -206,9 +175,9 @@ class ChatTemplate:
         except TemplateTimeError as error:
             raise exceeded(error) from error
 
-    def _segments(self, asked: "_Asked", budget: Budget) -> list[Segment]:
+    def _segments(self, asked: Asked, budget: Budget) -> list[Segment]:
         messages = conversation(asked.messages, self._habits, "" if asked.images else None)
-        context = {**_checked(asked.variables), "tools": plain_tools(asked.tools)}
+        context = {**checked(asked.variables), "tools": plain_tools(asked.tools)}
         budget.allow(sum(map(len, strings([messages, context]))))
         control = self._control
         budget.marker = marker = control.marker([messages, context], self.source)
@@ -218,13 +187,13 @@ class ChatTemplate:
             messages = conversation(asked.messages, self._habits, image)
         count = sum(message["content"].count(image) for message in messages) if image else 0
         if end:
-            messages = _left_open(messages, end)
+            messages = left_open(messages, end)
         messages = [{**control.mark(message, marker), "role": message["role"]} for message in messages]
         context = control.mark(context, marker)
         context["add_generation_prompt"] = asked.add_generation_prompt and not asked.continue_final
         written = self._written(messages, context, budget)
-        segments = control.split(_cut(written, end) if end else written, marker)
-        return _with_images(segments, image, count) if image else segments
+        segments = control.split(cut(written, end) if end else written, marker)
+        return shown_images(segments, image, count) if image else segments
 
     def _written(self, messages: Sequence[Message], context: Mapping[str, Any], budget: Budget) -> str:
         """What the template writes, also when it refuses a system message where this conversation has one."""
@@ -245,44 +214,3 @@ class ChatTemplate:
     ) -> str:
         variables = {**self._constants, **context, "messages": shaped(messages, habits)}
         return self._program.run(variables, budget)
-
-
-def _checked(variables: Variables) -> Mapping[str, Any]:
-    taken = _RESERVED.intersection(variables or ())
-    if taken:
-        raise InvalidRequestError(
-            f"The template variable {min(taken)} is set by the host. Leave it out of chat_template_kwargs.",
-            param="chat_template_kwargs",
-        )
-    return variables or {}
-
-
-def _left_open(messages: Sequence[Message], end: str) -> list[Message]:
-    *before, last = messages
-    if last["role"] != "assistant":
-        raise InvalidRequestError(
-            "Only an answer can be continued, and the last message is not the assistant's.", param="messages"
-        )
-    return [*before, {**last, "content": last["content"] + end}]
-
-
-def _with_images(segments: list[Segment], image: str, count: int) -> list[Segment]:
-    found = with_images(segments, image)
-    if sum(segment.image for segment in found) != count:
-        raise InvalidRequestError(
-            "The model's chat template does not show every image once. Send images in messages of the user,"
-            " or give the model another prompt_template in its model.json.",
-            param="messages",
-        )
-    return found
-
-
-def _cut(written: str, end: str) -> str:
-    position = written.rfind(end)
-    if position < 0:
-        raise InvalidRequestError(
-            "The model's chat template changes the assistant's last message, so that it can't be continued."
-            " End the conversation with a message of the user.",
-            param="messages",
-        )
-    return written[:position].replace(end, "")
