@@ -1,8 +1,8 @@
 """The ONNX Runtime engine of jan-host: embeddings, rerank and text generation.
 
 Reading order: `engine` (the door), `settings`, `layouts` (what a model's files are) with `graph`,
-`purpose`, `variants` and `sentence`, then `tokenizer`, `sessions`, and what runs: `embedding`,
-`reranking` and `generation`.
+`purpose`, `variants` and `sentence`, then `tokenizer`, `sessions` (`optimized`, `rounding`, `narrowing`), and
+what runs: `embedding`, `reranking` and `generation`.
 """
 
 from collections.abc import Iterable

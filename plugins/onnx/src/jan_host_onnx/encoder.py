@@ -15,6 +15,7 @@ from jan_host_onnx.faults import run_error
 from jan_host_onnx.graph import Graph, Value
 from jan_host_onnx.layouts import Layout
 from jan_host_onnx.providers import CPU
+from jan_host_onnx.rounding import keeps_matrices_in_8_bits
 from jan_host_onnx.sessions import open_session, thread_count
 from jan_host_onnx.settings import OnnxSettings
 
@@ -25,14 +26,16 @@ CPU_TOKENS: Final = 512
 """Tokens of one run on a CPU. Measured: with more, the values between layers fall out of its caches."""
 DEVICE_TOKENS: Final = 16384
 CPU_FILL: Final = 6
-"""Tokens that may fill a text up. A run of MiniLM costs 3 ms to read the weights and 0.27 ms a token; in a
-simulation of 8 clients with texts of mixed lengths, 4 to 6 were best."""
+"""Tokens that may fill a text up. A run of MiniLM costs 3 ms to read the weights and 0.27 ms a token, in
+8 bits 1.7 and 0.25 ms; in a simulation of 8 clients with texts of mixed lengths, 4 to 6 were best."""
 DEVICE_FILL: Final = 256
 CPU_LANES: Final = 2
 """Runs at the same time on a CPU. The threads of one run wait for each other behind every operator, and are
-slow to wake where they don't spin. Measured with MiniLM on two cores, 22 tokens: 8.6 ms on two threads (6.2
-where they spin), 7.9 ms on one, so that two runs at once do twice as much."""
+slow to wake where they don't spin. Measured with MiniLM in 32 bits on two cores, 22 tokens: 8.6 ms on two
+threads (6.2 where they spin), 7.9 ms on one, so that two runs at once do twice as much."""
 MOST_TEXTS: Final = 64
+_PROBE_TOKENS: Final = 8
+"""As few as any model reads, of the ids that every vocabulary has."""
 _NUMBERS: Final[Mapping[str, type[np.generic]]] = {
     "int64": np.int64,
     "int32": np.int32,
@@ -69,10 +72,6 @@ class Encoder:
     ) -> None:
         threads = thread_count(settings)
         callers = min(CPU_LANES, threads)
-        self.session = open_session(layout.graph_path, settings, callers)
-        on_cpu = self.session.get_providers()[0] == CPU
-        self._lanes = callers if on_cpu else 1
-        self._helpers = threads - callers
         self._inputs = layout.graph.inputs
         _check_inputs(layout.graph)
         self._output = output
@@ -80,6 +79,11 @@ class Encoder:
         config = read_object(layout.config)
         self._fill = whole_number(config.get("pad_token_id")) or 0
         self._types = whole_number(config.get("type_vocab_size")) or 2
+        probe = self._probe if _in_8_bits(layout, settings) else None
+        self.session = open_session(layout.graph_path, settings, callers, probe)
+        on_cpu = self.session.get_providers()[0] == CPU
+        self._lanes = callers if on_cpu else 1
+        self._helpers = threads - callers
         self.limits = _limits(layout.graph, settings, on_cpu=on_cpu)
 
     def close(self) -> None:
@@ -124,6 +128,11 @@ class Encoder:
             raise run_error(error) from error
         return Run(np.asarray(output), lengths, self._fills_left)
 
+    def _probe(self, session: onnxruntime.InferenceSession) -> Array:
+        """What a session gives for a short text."""
+        text = Tokens(range(_PROBE_TOKENS), [0] * _PROBE_TOKENS)
+        return np.asarray(session.run([self._output], self._feeds([text], [_PROBE_TOKENS]))[0])
+
     def _feeds(self, texts: Sequence[Tokens], lengths: Sequence[int]) -> dict[str, Array]:
         shape = (len(texts), max(lengths))
         ids = np.full(shape, self._fill, np.int64)
@@ -140,6 +149,12 @@ class Encoder:
         values = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         values["position_ids"] = np.maximum(mask.cumsum(axis=1) - 1, 0)
         return {value.name: _typed(values, value, shape[0]) for value in self._inputs}
+
+
+def _in_8_bits(layout: Layout, settings: OnnxSettings) -> bool:
+    if settings.int8_compute is not None:
+        return settings.int8_compute
+    return keeps_matrices_in_8_bits(layout.graph_path)
 
 
 def _typed(values: Mapping[str, Array], value: Value, count: int) -> Array:

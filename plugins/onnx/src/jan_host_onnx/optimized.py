@@ -1,7 +1,8 @@
 """Graphs that ONNX Runtime has rewritten for this machine, kept on disk between starts.
 
 An entry is a folder whose name is made from all that the rewriting depends on: the file (place,
-size, time of writing, those of its weights), ONNX Runtime's version, its options, and the processor.
+size, time of writing, those of its weights), ONNX Runtime's version, its options, the processor, and
+whether large matrices were brought to 8 bits (`jan_host_onnx.narrowing`).
 """
 
 import contextlib
@@ -13,21 +14,41 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
-from jan_host_onnx.graph import data_paths, read_graph
+from jan_host_onnx.graph import Graph, data_paths, read_graph
+from jan_host_onnx.narrowing import BLOCK, narrow
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES: Final = 1024**3
 """Larger graphs are not kept: to read them is most of their start, and to keep them takes much room."""
+_MOST_EXPANDED: Final = 3 * 1024**3 // 2
+"""Bytes of weights in 32 bits; a graph that ONNX Runtime writes may have 2 GB at most."""
+_ALIKE: Final = 0.2
+"""How far what a graph in 8 bits gives may lie from what it gave before, of its length: cosine 0.98."""
+_SLOWER: Final = ("SkipLayerNormFusion",)
+"""Left out of graphs in 8 bits: its operator takes 51 us where the two that it stands for take 20 and 7
+(MiniLM, 22 tokens)."""
+_SLOW: Final = 2.0
+"""So many times what it took before is too long: the processor has no instructions for it (such as those of
+AVX2, or ARM's dot product), and ONNX Runtime makes floats of the weights in each run."""
+_TRIES: Final = 5
 _KEEP_SECONDS: Final = 30 * 24 * 3600
 _NAME: Final = "model.onnx"
 _FRESH: Final = ".new-"
+_NARROW: Final = "narrow.onnx"
 _ENTRY: Final = re.compile(rf"[0-9a-f]{{40}}|{re.escape(_FRESH)}\w+")
+
+
+Probe = Callable[[onnxruntime.InferenceSession], npt.NDArray[Any]]
+"""Computes something small with a session."""
 
 
 class OptimizedGraphs:
@@ -41,7 +62,11 @@ class OptimizedGraphs:
         self._folder = folder
 
     def open(
-        self, path: Path, options: onnxruntime.SessionOptions, providers: list[Any]
+        self,
+        path: Path,
+        options: onnxruntime.SessionOptions,
+        providers: list[Any],
+        probe: Probe | None = None,
     ) -> onnxruntime.InferenceSession:
         """A session for the graph at `path`, from the cache or into it.
 
@@ -49,13 +74,17 @@ class OptimizedGraphs:
             path: The graph's file.
             options: Threads and the level of optimisation.
             providers: As `onnxruntime.InferenceSession` takes them.
+            probe: Large matrices become 8 bits where this gives the same with them, nearly.
+                ``None``: they stay as they are.
         """
-        files = [path, *(file for file, _ in data_paths(path, read_graph(path)))]
-        if sum(file.stat().st_size for file in files) > MOST_BYTES:
+        graph = read_graph(path)
+        files = [path, *(file for file, _ in data_paths(path, graph))]
+        if sum(file.stat().st_size for file in files) > MOST_BYTES or _expanded(graph) > _MOST_EXPANDED:
             return onnxruntime.InferenceSession(str(path), options, providers=providers)
-        entry = self._folder / _key(files, options, providers)
+        told = () if probe is None else ("8 bits", BLOCK)
+        entry = self._folder / _key(files, options, providers, told)
         session = self._from(entry, options, providers)
-        return session if session is not None else self._into(entry, path, options, providers)
+        return session if session is not None else self._into(entry, path, options, providers, probe)
 
     def _from(
         self, entry: Path, options: onnxruntime.SessionOptions, providers: list[Any]
@@ -63,21 +92,22 @@ class OptimizedGraphs:
         kept = entry / _NAME
         if not kept.is_file():
             return None
-        level = options.graph_optimization_level
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            session = onnxruntime.InferenceSession(str(kept), options, providers=providers)
+            session = _as_it_is(kept, options, providers)
             os.utime(entry)
         except Exception as error:  # the file is damaged, whatever ONNX Runtime calls that
             logger.warning("The optimised graph %s can't be used and is made anew: %s", kept, error)
             shutil.rmtree(entry, ignore_errors=True)
             return None
-        finally:
-            options.graph_optimization_level = level
         return session
 
     def _into(
-        self, entry: Path, path: Path, options: onnxruntime.SessionOptions, providers: list[Any]
+        self,
+        entry: Path,
+        path: Path,
+        options: onnxruntime.SessionOptions,
+        providers: list[Any],
+        probe: Probe | None,
     ) -> onnxruntime.InferenceSession:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +118,12 @@ class OptimizedGraphs:
             return onnxruntime.InferenceSession(str(path), options, providers=providers)
         try:
             options.optimized_model_filepath = str(fresh / _NAME)
-            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=providers, disabled_optimizers=_SLOWER if probe else ()
+            )
+            options.optimized_model_filepath = ""
+            if probe is not None:
+                session = _narrowed(fresh, session, options, providers, probe)
             with contextlib.suppress(OSError):  # another worker was quicker, or the disk is full
                 fresh.rename(entry)
             return session
@@ -103,12 +138,69 @@ class OptimizedGraphs:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
-def _key(files: list[Path], options: onnxruntime.SessionOptions, providers: list[Any]) -> str:
+def _narrowed(
+    folder: Path,
+    session: onnxruntime.InferenceSession,
+    options: onnxruntime.SessionOptions,
+    providers: list[Any],
+    probe: Probe,
+) -> onnxruntime.InferenceSession:
+    """Bring the optimised graph in `folder` to 8 bits where that goes well; `session` is the one without."""
+    path = folder / _NARROW
+    try:
+        if not narrow(folder / _NAME, path):
+            return session
+        found = _as_it_is(path, options, providers)
+        expected = probe(session)
+        if not np.linalg.norm(probe(found) - expected) <= _ALIKE * np.linalg.norm(expected):
+            raise ArithmeticError("what it gives is not the same")
+        if _seconds(probe, found) > _SLOW * _seconds(probe, session):
+            logger.info("8 bits are slow on this processor, so the model computes in 32")
+            path.unlink()
+            return session
+        path.replace(folder / _NAME)
+    except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
+        logger.warning("The model computes in 32 bits, since its graph in 8 bits can't be used: %s", error)
+        path.unlink(missing_ok=True)
+        return session
+    return found
+
+
+def _seconds(probe: Probe, session: onnxruntime.InferenceSession) -> float:
+    """Processor time, which other work on the machine does not change."""
+    found = []
+    for _ in range(_TRIES):
+        begun = time.process_time()
+        probe(session)
+        found.append(time.process_time() - begun)
+    return min(found)
+
+
+def _as_it_is(
+    path: Path, options: onnxruntime.SessionOptions, providers: list[Any]
+) -> onnxruntime.InferenceSession:
+    """A session for a graph that is optimised already."""
+    level = options.graph_optimization_level
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    finally:
+        options.graph_optimization_level = level
+
+
+def _expanded(graph: Graph) -> int:
+    """Bytes of a graph's weights when all of them are floats of 32 bits, as they may become."""
+    return 4 * sum(graph.weights.values())
+
+
+def _key(
+    files: list[Path], options: onnxruntime.SessionOptions, providers: list[Any], more: tuple[Any, ...]
+) -> str:
     digest = hashlib.sha256()
     for file in files:
         found = file.stat()
         digest.update(f"{file.resolve()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
-    told = (onnxruntime.__version__, options.graph_optimization_level, providers, _processor())
+    told = (onnxruntime.__version__, options.graph_optimization_level, providers, _processor(), *more)
     digest.update(repr(told).encode())
     return digest.hexdigest()[:40]
 

