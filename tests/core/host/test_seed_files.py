@@ -11,7 +11,7 @@ from jan_host.host import JanHost
 
 from tests.core.library.parts import SEEDS
 from tests.hub import Hub, OnDisk, running_hub
-from tests.plugins.llamacpp.writing import write_projector
+from tests.plugins.llamacpp.vision.eyes import write_clip
 
 ZEPHYR, LLAVA, AZURE = (
     "model-zephyr-7B.json",
@@ -26,7 +26,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, smollm2: Path) -> Itera
     """The two repositories that the seeds name; what runs in them is SmolLM2."""
     from huggingface_hub import close_session
 
-    projector = write_projector(tmp_path / "projector.gguf", width=576)
+    projector = write_clip(tmp_path / "projector.gguf", width=576)
     note = tmp_path / "note"
     note.write_text("{}")
     with running_hub() as made:
@@ -110,6 +110,7 @@ async def test_llava_brings_both_binaries_and_runs(host: JanHost, root: Path) ->
     assert (info.status, info.engine) == (ModelStatus.DOWNLOADED, "llama.cpp")
     assert info.sources[0].filename == "ggml-model-q4_k.gguf"
     assert await ask(host, "model-llava-v1.5-ggml")
+    assert "vision" in host.model("model-llava-v1.5-ggml").capabilities
 
 
 async def test_of_azure_there_is_nothing_to_fetch(host: JanHost) -> None:

@@ -15,8 +15,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +124,11 @@ class OptimizedGraphs:
             )
             options.optimized_model_filepath = ""
             if probe is not None:
-                session = _narrowed(fresh, session, options, providers, probe)
+                before = _Trial.of(probe, session)
+                del session  # the two are not in memory together
+                session = _narrowed(fresh, options, providers, before) or _as_it_is(
+                    fresh / _NAME, options, providers
+                )
             with contextlib.suppress(OSError):  # another worker was quicker, or the disk is full
                 fresh.rename(entry)
             return session
@@ -138,42 +143,48 @@ class OptimizedGraphs:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a probe gave with a graph, and what it cost."""
+
+    probe: Probe
+    result: npt.NDArray[Any]
+    seconds: float
+    """Processor time, which other work on the machine does not change."""
+
+    @classmethod
+    def of(cls, probe: Probe, session: onnxruntime.InferenceSession) -> Self:
+        """Run the probe."""
+        result, seconds = probe(session), []
+        for _ in range(_TRIES):
+            begun = time.process_time()
+            probe(session)
+            seconds.append(time.process_time() - begun)
+        return cls(probe, result, min(seconds))
+
+
 def _narrowed(
-    folder: Path,
-    session: onnxruntime.InferenceSession,
-    options: onnxruntime.SessionOptions,
-    providers: list[Any],
-    probe: Probe,
-) -> onnxruntime.InferenceSession:
-    """Bring the optimised graph in `folder` to 8 bits where that goes well; `session` is the one without."""
+    folder: Path, options: onnxruntime.SessionOptions, providers: list[Any], before: _Trial
+) -> onnxruntime.InferenceSession | None:
+    """Bring the optimised graph in `folder` to 8 bits, where that goes well."""
     path = folder / _NARROW
     try:
         if not narrow(folder / _NAME, path):
-            return session
-        found = _as_it_is(path, options, providers)
-        expected = probe(session)
-        if not np.linalg.norm(probe(found) - expected) <= _ALIKE * np.linalg.norm(expected):
+            return None
+        session = _as_it_is(path, options, providers)
+        now = _Trial.of(before.probe, session)
+        if not np.linalg.norm(now.result - before.result) <= _ALIKE * np.linalg.norm(before.result):
             raise ArithmeticError("what it gives is not the same")
-        if _seconds(probe, found) > _SLOW * _seconds(probe, session):
+        if now.seconds > _SLOW * before.seconds:
             logger.info("8 bits are slow on this processor, so the model computes in 32")
             path.unlink()
-            return session
+            return None
         path.replace(folder / _NAME)
     except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
         logger.warning("The model computes in 32 bits, since its graph in 8 bits can't be used: %s", error)
         path.unlink(missing_ok=True)
-        return session
-    return found
-
-
-def _seconds(probe: Probe, session: onnxruntime.InferenceSession) -> float:
-    """Processor time, which other work on the machine does not change."""
-    found = []
-    for _ in range(_TRIES):
-        begun = time.process_time()
-        probe(session)
-        found.append(time.process_time() - begun)
-    return min(found)
+        return None
+    return session
 
 
 def _as_it_is(
