@@ -130,7 +130,7 @@ async def test_cancelled_texts_leave_the_queue() -> None:
 async def test_lanes_compute_at_the_same_time() -> None:
     first, second = Graph(), Graph()
     batcher = Batcher([Lane(first), Lane(second)], LIMITS)
-    answers = [asyncio.ensure_future(batcher.run([text(20 + number, 3)])) for number in range(2)]
+    answers = [asyncio.ensure_future(batcher.run([text(20 + number, 40)])) for number in range(2)]
     await first.reached()
     await second.reached()
     first.may_go_on.set()
