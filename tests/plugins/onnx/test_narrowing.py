@@ -195,8 +195,11 @@ def test_a_graph_that_goes_wrong_in_8_bits_stays_in_32(
             pass
         return found
 
+    def fails(session: onnxruntime.InferenceSession) -> Floats:
+        raise ValueError("this graph takes no such text")
+
     assert (_open(path, tmp_path / "well", probe) != exact).any()
-    for name, wrong, told in (("not finite", not_finite, 1), ("slow", slow, 0)):
+    for name, wrong, told in (("not finite", not_finite, 1), ("slow", slow, 0), ("fails", fails, 1)):
         sessions[:] = []
         caplog.clear()
         np.testing.assert_array_equal(_open(path, tmp_path / name, wrong), exact)

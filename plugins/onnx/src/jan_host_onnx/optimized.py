@@ -123,8 +123,8 @@ class OptimizedGraphs:
                 str(path), options, providers=providers, disabled_optimizers=_SLOWER if probe else ()
             )
             options.optimized_model_filepath = ""
-            if probe is not None:
-                before = _Trial.of(probe, session)
+            before = _trial(probe, session)
+            if before is not None:
                 del session  # the two are not in memory together
                 session = _narrowed(fresh, options, providers, before) or _as_it_is(
                     fresh / _NAME, options, providers
@@ -161,6 +161,16 @@ class _Trial:
             probe(session)
             seconds.append(time.process_time() - begun)
         return cls(probe, result, min(seconds))
+
+
+def _trial(probe: Probe | None, session: onnxruntime.InferenceSession) -> _Trial | None:
+    try:
+        return None if probe is None else _Trial.of(probe, session)
+    except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
+        logger.warning(
+            "The model computes in 32 bits, since its graph does not take a text of trial: %s", error
+        )
+        return None
 
 
 def _narrowed(
