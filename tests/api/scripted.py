@@ -170,6 +170,9 @@ class Scripted(LoadedModel):
         scores = [float(str(document).count(request.query)) for document in request.documents]
         return RerankResult(scores=scores, usage=Usage(total_tokens=len(scores)))
 
+    async def image_tokens(self, url: str) -> int:
+        return 4
+
     async def tokenize(self, text: str) -> list[int]:
         return [ord(letter) for letter in text]
 

@@ -53,7 +53,7 @@ def test_start_and_stop(start_server: StartServer) -> None:
         for written in (MODEL, quote(MODEL, safe="")):
             started = client.put(f"/v1/models/{written}/start", json={"settings": {"ctx_len": 64}}).json()
             assert (started["id"], started["status"]) == (MODEL, "running")
-            assert started["capabilities"] == ["chat", "complete", "embed", "rerank", "tokenize"]
+            assert started["capabilities"] == ["chat", "complete", "embed", "rerank", "tokenize", "vision"]
             assert client.put(f"/v1/models/{written}/stop").json()["status"] == "downloaded"
 
 

@@ -8,13 +8,14 @@ import openai
 import pytest
 
 from tests.api.conftest import MODEL, lay_out, plugin_path, running_server, said
+from tests.pictures import png, url
 from tests.plugins.openai.servers import jan_host, put
 
 __all__ = ["plugin_path"]
 
 FUNCTION = {"name": "look", "parameters": {"type": "object", "properties": {"at": {"type": "integer"}}}}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
+PIXEL = url(png(width=1, height=1))
 IMAGE = [
     {"type": "text", "text": "echo"},
     {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}},
