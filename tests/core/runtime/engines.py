@@ -199,7 +199,7 @@ class Sharing(Scripted):
         self._told = told
 
     def use_cores(self, count: int | None) -> None:
-        pipe = os.open(self._told, os.O_WRONLY)
+        pipe = os.open(self._told, os.O_RDWR)  # does not wait for a reader: the test may be over
         os.write(pipe, f"{count}\n".encode())
         os.close(pipe)
 
