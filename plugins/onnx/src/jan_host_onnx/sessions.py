@@ -22,6 +22,7 @@ _LEVELS: Final = {
     "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
 _ERRORS_ONLY: Final = 3
+_SPIN_MICROSECONDS: Final = 20
 
 
 def open_session(
@@ -58,11 +59,11 @@ def session_options(settings: OnnxSettings, callers: int = 1) -> onnxruntime.Ses
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = _LEVELS[settings.graph_optimization]
-    # Threads that spin while they wait take the cores from other models of this machine. Measured on two
-    # cores, in turn, medians (without spinning / with / spinning inside a run alone, force_spinning_stop):
-    # on a quiet machine a decoder's step 28-30 / 23-26 / - ms; with one core busy 89 / 143 / 139 ms, and
-    # MiniLM in 8 bits over 64 tokens 32 / 217 / 181 ms.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin while they wait take the cores from other models of this machine, and threads that
+    # sleep wake late. Those that spin for a moment do neither. Measured on two cores (`onnx_threads` of the
+    # benches; ms asleep / 20 us / spinning): a decoder's step alone 29.4 / 26.2 / 25.9, beside other work
+    # 39.3 / 42.5 / 57.5; MiniLM over 64 tokens alone 17.2 / 15.7 / 15.3, and 21.0 / 21.4 / 30.8.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     return options
 
 
