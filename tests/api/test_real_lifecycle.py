@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import openai
 import psutil
 import pytest
 
@@ -36,7 +37,8 @@ def small(smollm2: Path, minilm_int8: Path, minilm: Path, tmp_path: Path) -> Ite
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(tmp_path)]
     with serving(command, environment(), tmp_path) as url:
         said = json.loads((tmp_path / "server.json").read_text())
-        yield Served(url, tmp_path, psutil.Process(said["pid"]))
+        with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as client:
+            yield Served(url, tmp_path, psutil.Process(said["pid"]), client)
 
 
 def test_both_answer_all_requests_though_one_alone_fits(small: Served) -> None:

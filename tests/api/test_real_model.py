@@ -37,9 +37,7 @@ class Served:
     url: str
     root: Path
     process: psutil.Process
-
-    def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=SECONDS)
+    client: openai.OpenAI
 
     def get(self, path: str) -> dict[str, Any]:
         answer: dict[str, Any] = httpx.get(self.url + path, timeout=SECONDS, trust_env=False).json()
@@ -70,11 +68,12 @@ def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
     with serving(command, environment(), root) as url:
         said = json.loads((root / "server.json").read_text())
-        yield Served(url, root, psutil.Process(said["pid"]))
+        with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as client:
+            yield Served(url, root, psutil.Process(said["pid"]), client)
 
 
 def test_the_openai_client_lists_and_retrieves(server: Served) -> None:
-    client = server.client()
+    client = server.client
     assert [model.id for model in client.models.list()] == [MODEL]
     assert client.models.retrieve(MODEL).owned_by == "you"
     with pytest.raises(openai.NotFoundError, match="nobody"):
@@ -82,7 +81,7 @@ def test_the_openai_client_lists_and_retrieves(server: Served) -> None:
 
 
 def test_a_chat_and_its_stream_are_the_same_answer(server: Served) -> None:
-    client = server.client()
+    client = server.client
     plain = client.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0)
     assert plain.choices[0].message.content == ANSWER
     assert plain.choices[0].finish_reason == "stop"
@@ -99,7 +98,7 @@ def test_a_chat_and_its_stream_are_the_same_answer(server: Served) -> None:
 
 
 def test_a_completion(server: Served) -> None:
-    done = server.client().completions.create(
+    done = server.client.completions.create(
         model=MODEL, prompt=["One, two, three,", "A, B, C, D, E, F,"], max_tokens=4, temperature=0
     )
     assert [choice.index for choice in done.choices] == [0, 1]
@@ -116,7 +115,7 @@ def test_tokens(server: Served) -> None:
 
 
 def test_what_a_request_asks_too_much_of_is_said(server: Served) -> None:
-    client = server.client()
+    client = server.client
     long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "word " * 600}]
     with pytest.raises(openai.BadRequestError, match="512") as refused:
         client.chat.completions.create(model=MODEL, messages=long)
@@ -126,7 +125,7 @@ def test_what_a_request_asks_too_much_of_is_said(server: Served) -> None:
 
 
 def test_eight_streams_at_once_answer_as_one_alone(server: Served) -> None:
-    client = server.client()
+    client = server.client
 
     def ask(_: int) -> str:
         stream = client.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0, stream=True)
@@ -147,7 +146,7 @@ def _story(client: openai.OpenAI) -> "openai.Stream[Any]":
 
 
 def test_a_killed_worker_costs_its_requests_alone(server: Served) -> None:
-    client = server.client()
+    client = server.client
     stream = _story(client)
     next(stream)
     server.worker().kill()
@@ -161,7 +160,7 @@ def test_a_killed_worker_costs_its_requests_alone(server: Served) -> None:
 
 
 def test_a_client_that_leaves_frees_its_place(server: Served) -> None:
-    stream = _story(server.client())
+    stream = _story(server.client)
     next(stream)
     assert server.get(f"/v1/models/{MODEL}")["requests"] == 1
     stream.close()
@@ -237,12 +236,13 @@ def test_a_host_that_is_killed_leaves_nothing_behind(smollm2: Path, tmp_path: Pa
     assert child.stderr is not None
     try:
         url = next(word for line in child.stderr for word in line.split() if word.startswith("http://"))
-        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=SECONDS)
-        next(_story(client))
-        family = psutil.Process(child.pid).children(recursive=True)
-        assert family
+        with openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=SECONDS) as client:
+            next(_story(client))
+            family = psutil.Process(child.pid).children(recursive=True)
+            assert family
+            child.send_signal(signal.SIGKILL)
     finally:
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
         child.stderr.close()
     _, left = psutil.wait_procs(family, timeout=30)

@@ -38,8 +38,11 @@ def client(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         document = {"settings": {"ctx_len": 768, "n_parallel": 2}}
         (models / name / "model.json").write_text(json.dumps(document))
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
-    with serving(command, environment(), root) as url:
-        yield openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120)
+    with (
+        serving(command, environment(), root) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120) as client,
+    ):
+        yield client
 
 
 def create(client: openai.OpenAI, **options: Any) -> Any:

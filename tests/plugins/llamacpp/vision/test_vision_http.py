@@ -30,9 +30,7 @@ class Served:
 
     url: str
     process: psutil.Process
-
-    def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=SECONDS)
+    client: openai.OpenAI
 
     def model(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = httpx.get(f"{self.url}/v1/models/{name}", trust_env=False).json()
@@ -54,7 +52,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
     with serving(command, environment(), root) as address:
         said = json.loads((root / "server.json").read_text())
-        yield Served(address, psutil.Process(said["pid"]))
+        with openai.OpenAI(
+            base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=SECONDS
+        ) as client:
+            yield Served(address, psutil.Process(said["pid"]), client)
 
 
 def _messages(*parts: str) -> Any:
@@ -69,14 +70,14 @@ def _messages(*parts: str) -> Any:
 
 
 def _answer(server: Served, *parts: str) -> str:
-    done = server.client().chat.completions.create(
+    done = server.client.chat.completions.create(
         model="eyes", messages=_messages(*parts), temperature=0, max_tokens=4
     )
     return done.choices[0].message.content or ""
 
 
 def test_the_client_asks_about_images(server: Served) -> None:
-    client = server.client()
+    client = server.client
     done = client.chat.completions.create(
         model="eyes", messages=_messages("What is it? ", url(png(GREEN))), temperature=0, max_tokens=4
     )
@@ -103,7 +104,7 @@ def test_the_projector_is_found_beside_the_model_and_vision_is_told(server: Serv
 
 def test_a_model_without_a_projector_says_so(server: Served) -> None:
     with pytest.raises(openai.BadRequestError, match="reads text only") as caught:
-        server.client().chat.completions.create(model="blind", messages=_messages("Look at ", url(png())))
+        server.client.chat.completions.create(model="blind", messages=_messages("Look at ", url(png())))
     assert caught.value.code == "unsupported"
     assert caught.value.param == "messages[0].content[1].image_url"
     assert "vision" not in server.model("blind")["capabilities"]
@@ -111,7 +112,7 @@ def test_a_model_without_a_projector_says_so(server: Served) -> None:
 
 def test_too_many_images_for_the_context_are_refused(server: Served) -> None:
     with pytest.raises(openai.BadRequestError, match="context length") as caught:
-        server.client().chat.completions.create(
+        server.client.chat.completions.create(
             model="eyes", messages=_messages(*[url(png())] * 3), max_tokens=2048
         )
     assert caught.value.code == "context_length_exceeded"
@@ -185,7 +186,7 @@ def test_hostile_images_are_refused_and_the_worker_lives(server: Served, name: s
 
 def test_a_thousand_images_are_refused(server: Served) -> None:
     with pytest.raises(openai.BadRequestError, match="1000 images; 16 are the most"):
-        server.client().chat.completions.create(model="eyes", messages=_messages(*[url(png())] * 1000))
+        server.client.chat.completions.create(model="eyes", messages=_messages(*[url(png())] * 1000))
 
 
 def test_many_clients_at_once_see_their_own_images(server: Served) -> None:

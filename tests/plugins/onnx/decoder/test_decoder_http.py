@@ -29,8 +29,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[openai.Op
     document = {"settings": {"ctx_len": 512, "n_parallel": 4}}
     (folder / "model.json").write_text(json.dumps(document))
     command = [sys.executable, "-m", "jan_host.cli", "serve", "--root", str(root)]
-    with serving(command, environment(), root) as url:
-        client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120)
+    with (
+        serving(command, environment(), root) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120) as client,
+    ):
         yield client, psutil.Process(json.loads((root / "server.json").read_text())["pid"])
 
 
