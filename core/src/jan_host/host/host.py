@@ -11,7 +11,7 @@ from jan_host.config import Config
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.engine import Footprint
-from jan_host.contract.errors import JanHostError, ModelNotFoundError
+from jan_host.contract.errors import JanHostError
 from jan_host.contract.events import DownloadInfo, Event
 from jan_host.contract.generation import Delta
 from jan_host.contract.importer import MEMORY_SHARE, ImportPlan, PullRequest
@@ -25,7 +25,7 @@ from jan_host.host.bringing import Bringing
 from jan_host.host.bus import EventBus
 from jan_host.host.catalog import Catalog
 from jan_host.host.changes import ModelPatch
-from jan_host.host.describing import describe_download
+from jan_host.host.extras import Extras
 from jan_host.host.finding import Finding
 from jan_host.host.folders import Folders
 from jan_host.host.following import Following
@@ -35,16 +35,15 @@ from jan_host.host.imports import Imports
 from jan_host.host.launches import Launches
 from jan_host.host.lifecycle import Lifecycle
 from jan_host.host.planning import Planner, public
+from jan_host.host.showing import Showing
 from jan_host.intake.discoveries import Found
 from jan_host.intake.drops import Drops
 from jan_host.intake.local import LocalImport, LocalImports, Progress, no_progress
 from jan_host.kit.machine import device_memory, total_memory
-from jan_host.library import Entry, Library
+from jan_host.library import Library
 from jan_host.library.engines import Engines
 from jan_host.plugins import Plugins, load_plugins
 from jan_host.runtime import Runtime
-
-REPORT_IT = "Report it to its author, or disable the plugin."
 
 logger = logging.getLogger("jan_host.host")
 
@@ -65,6 +64,7 @@ class JanHost:
         )
         self._gate = Gate()
         self._bus = EventBus()
+        self._extras = Extras(self.plugins)
         self._booting: asyncio.Task[None] | None = None
         engines = Engines(self.plugins.engines())
         self.library = Library(
@@ -100,6 +100,7 @@ class JanHost:
             config=config,
         )
         self._imports = Imports(planner, self.downloads, arrivals, self.refresh)
+        self._showing = Showing(self.library, self.runtime, self._catalog, self._imports, self._folders)
         self._bringing = Bringing(
             self.library,
             LocalImports(self.library, config.models_folder, config.library_folders, engines),
@@ -142,11 +143,7 @@ class JanHost:
         self._budget = await asyncio.to_thread(self._whole_budget)
         await self.refresh()
         await self._imports.restore()
-        for extra in self.plugins.extras():
-            try:
-                await extra.start(self)
-            except Exception as error:  # a plugin may raise anything; it costs that plugin alone
-                self.plugins.broken(extra.name, f"its extra did not start: {error!r}", REPORT_IT)
+        await self._extras.start(self)
 
     def _whole_budget(self) -> Footprint:
         """What models may take: as configured, else the machine's share."""
@@ -188,11 +185,7 @@ class JanHost:
         if self._booting is not None:
             self._booting.cancel()
         await self.following.close()
-        for extra in self.plugins.extras():
-            try:
-                await extra.stop()
-            except Exception:  # a plugin may raise anything; the others must still be stopped
-                logger.exception("The extra %s did not stop cleanly", extra.name)
+        await self._extras.stop()
         await self.downloads.close()
         await self._looker.close()
         self._images.close()
@@ -230,13 +223,7 @@ class JanHost:
         Raises:
             ModelNotFoundError: There is none with that id.
         """
-        try:
-            return self._info(self.library.get(model_id))
-        except ModelNotFoundError:
-            download = self._imports.running(model_id)
-            if download is None:
-                raise
-            return describe_download(download)
+        return self._showing.model(model_id)
 
     async def look_up(self, model_id: str) -> ModelInfo:
         """As `model`; one of which nothing is known is looked for.
@@ -244,19 +231,7 @@ class JanHost:
         Raises:
             ModelNotFoundError: There is none with that id.
         """
-        await self.glance()
-        try:
-            return self.model(model_id)
-        except ModelNotFoundError:
-            await self._folders.look_for(model_id)
-            return self.model(model_id)
-
-    def _info(self, entry: Entry) -> ModelInfo:
-        return self._catalog.describe(
-            entry,
-            self.runtime.status(entry.model.id),
-            downloading=self._imports.running(entry.model.id) is not None,
-        )
+        return await self._showing.look_up(model_id)
 
     def chat(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Answer a conversation; see the contract."""
@@ -288,11 +263,11 @@ class JanHost:
         `overrides` go over its settings until it is stopped. A model that runs with others is
         started anew; without any, it goes on as it runs.
         """
-        return self._info(await self._lifecycle.start(model_id, overrides))
+        return self._showing.entry(await self._lifecycle.start(model_id, overrides))
 
     async def stop(self, model_id: str) -> ModelInfo:
         """Let the running requests end, then free the model's memory."""
-        return self._info(await self._lifecycle.stop(model_id))
+        return self._showing.entry(await self._lifecycle.stop(model_id))
 
     async def change(self, model_id: str, patch: ModelPatch) -> ModelInfo:
         """Change fields of a model's model.json; a running model keeps its settings until it is stopped.
