@@ -19,20 +19,9 @@ from typing import Any
 from jan_host import ChatMessage, ChatRequest, JsonSchema, JsonSchemaFormat
 from jan_host_llamacpp.model import LlamaCppModel
 
+from tests.bench.scenarios.schema import SCHEMA
 from tests.models import smollm2_file
 from tests.plugins.llamacpp.talking import load
-
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 20, "maxLength": 60},
-        "age": {"type": "integer", "minimum": 0, "maximum": 120},
-        "biography": {"type": "string", "minLength": 200, "maxLength": 400},
-        "tags": {"type": "array", "items": {"type": "string", "maxLength": 12}, "minItems": 4, "maxItems": 6},
-    },
-    "required": ["name", "age", "biography", "tags"],
-    "additionalProperties": False,
-}
 
 Contender = Callable[[int], Awaitable[int]]
 

@@ -31,8 +31,8 @@ _CONTROL = ("<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 _NORMAL_KIND, _UNKNOWN_KIND, _CONTROL_KIND, _BYTE_KIND = 1, 2, 3, 6
 _TEXT, _SAID = 3, 4
 """The numbers of a vector that say: this is text, this is a word that was said."""
-_LAYERS = 2
-_VISION_WIDTH = 32
+LAYERS = 2
+VISION_WIDTH = 32
 
 Array = npt.NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def write_text_model(path: Path) -> Path:
     """A llama of two layers whose first one averages what it sees, and whose second one does nothing."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(path.stem)
-    writer.add_block_count(_LAYERS)
+    writer.add_block_count(LAYERS)
     writer.add_context_length(2048)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(WIDTH)
@@ -65,29 +65,43 @@ def write_text_model(path: Path) -> Path:
 
 def write_clip(path: Path, *, width: int = WIDTH) -> Path:
     """A projector to vectors of `width` numbers."""
+    writer = clip_writer(path, "mlp", image_size=IMAGE_SIZE, patch_size=PATCH_SIZE, width=width)
+    for tensor, value in _clip_tensors(width).items():
+        writer.add_tensor(tensor, value)
+    return close(writer, path)
+
+
+def clip_writer(path: Path, kind: str, *, image_size: int, patch_size: int, width: int) -> gguf.GGUFWriter:
+    """A file that begins as a projector's does, without tensors.
+
+    Args:
+        path: The file.
+        kind: The kind of projector, in llama.cpp's words.
+        image_size: Pixels of a side.
+        patch_size: The same of a patch.
+        width: Numbers of the vectors that it makes.
+    """
     writer = gguf.GGUFWriter(path, "clip")
     writer.add_name(path.stem)
     writer.add_type("mmproj")
     writer.add_file_type(0)
     writer.add_bool("clip.has_vision_encoder", True)
-    writer.add_string("clip.projector_type", "mlp")
+    writer.add_string("clip.projector_type", kind)
     writer.add_bool("clip.use_gelu", True)
     for name, number in {
-        "image_size": IMAGE_SIZE,
-        "patch_size": PATCH_SIZE,
-        "embedding_length": _VISION_WIDTH,
-        "feed_forward_length": 2 * _VISION_WIDTH,
+        "image_size": image_size,
+        "patch_size": patch_size,
+        "embedding_length": VISION_WIDTH,
+        "feed_forward_length": 2 * VISION_WIDTH,
         "projection_dim": width,
-        "block_count": _LAYERS,
+        "block_count": LAYERS,
         "attention.head_count": 2,
     }.items():
         writer.add_uint32(f"clip.vision.{name}", number)
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
     writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
     writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
-    for tensor, value in _clip_tensors(width).items():
-        writer.add_tensor(tensor, value)
-    return close(writer, path)
+    return writer
 
 
 def add_vocabulary(writer: gguf.GGUFWriter) -> list[str]:
@@ -123,7 +137,7 @@ def _text_tensors(tokens: list[str]) -> dict[str, Array]:
         "output.weight": output,
         "output_norm.weight": _ones(WIDTH),
     }
-    for layer in range(_LAYERS):
+    for layer in range(LAYERS):
         averages = np.eye(WIDTH, dtype=np.float32) * (layer == 0)
         named = {
             **dict.fromkeys(("attn_norm", "ffn_norm"), _ones(WIDTH)),
@@ -135,29 +149,29 @@ def _text_tensors(tokens: list[str]) -> dict[str, Array]:
 
 
 def _clip_tensors(width: int) -> dict[str, Array]:
-    patches = _zeros(_VISION_WIDTH, 3, PATCH_SIZE, PATCH_SIZE)
+    patches = _zeros(VISION_WIDTH, 3, PATCH_SIZE, PATCH_SIZE)
     for channel in range(3):
         patches[channel, channel] = 1 / PATCH_SIZE**2
     tensors = {
         "v.patch_embd.weight": patches,
-        "v.position_embd.weight": _zeros(IMAGE_TOKENS, _VISION_WIDTH),
-        "mm.0.weight": np.eye(width, _VISION_WIDTH, dtype=np.float32),
+        "v.position_embd.weight": _zeros(IMAGE_TOKENS, VISION_WIDTH),
+        "mm.0.weight": np.eye(width, VISION_WIDTH, dtype=np.float32),
         "mm.0.bias": _zeros(width),
         "mm.2.weight": np.eye(width, dtype=np.float32) * 10,
         "mm.2.bias": _zeros(width),
     }
-    square = _zeros(_VISION_WIDTH, _VISION_WIDTH)
-    for layer in range(_LAYERS):
+    square = _zeros(VISION_WIDTH, VISION_WIDTH)
+    for layer in range(LAYERS):
         for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
             tensors[f"v.blk.{layer}.{name}.weight"] = square
-            tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(_VISION_WIDTH)
-        tensors[f"v.blk.{layer}.ffn_up.weight"] = _zeros(2 * _VISION_WIDTH, _VISION_WIDTH)
-        tensors[f"v.blk.{layer}.ffn_up.bias"] = _zeros(2 * _VISION_WIDTH)
-        tensors[f"v.blk.{layer}.ffn_down.weight"] = _zeros(_VISION_WIDTH, 2 * _VISION_WIDTH)
-        tensors[f"v.blk.{layer}.ffn_down.bias"] = _zeros(_VISION_WIDTH)
+            tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_up.weight"] = _zeros(2 * VISION_WIDTH, VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_up.bias"] = _zeros(2 * VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_down.weight"] = _zeros(VISION_WIDTH, 2 * VISION_WIDTH)
+        tensors[f"v.blk.{layer}.ffn_down.bias"] = _zeros(VISION_WIDTH)
         for name in ("ln1", "ln2"):
-            tensors[f"v.blk.{layer}.{name}.weight"] = _ones(_VISION_WIDTH)
-            tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(_VISION_WIDTH)
+            tensors[f"v.blk.{layer}.{name}.weight"] = _ones(VISION_WIDTH)
+            tensors[f"v.blk.{layer}.{name}.bias"] = _zeros(VISION_WIDTH)
     return tensors
 
 

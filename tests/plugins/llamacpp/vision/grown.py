@@ -14,13 +14,15 @@ import llama_cpp.mtmd_cpp as mtmd
 import numpy as np
 import numpy.typing as npt
 
-from tests.plugins.llamacpp.vision.eyes import add_vocabulary
+from tests.plugins.llamacpp.vision.eyes import (
+    LAYERS,
+    PATCH_SIZE,
+    VISION_WIDTH,
+    WIDTH,
+    add_vocabulary,
+    clip_writer,
+)
 from tests.plugins.llamacpp.writing import close
-
-WIDTH = 64
-VISION_WIDTH = 32
-LAYERS = 2
-PATCH = 4
 
 Array = npt.NDArray[np.float32]
 
@@ -48,10 +50,10 @@ def write_plane_model(path: Path) -> Path:
 
 def write_plane_clip(path: Path) -> Path:
     """Qwen2-VL's projector: images of any size, two by two patches for each vector."""
-    writer = _clip_writer(path, "qwen2vl_merger", 32)
+    writer = clip_writer(path, "qwen2vl_merger", image_size=32, patch_size=PATCH_SIZE, width=WIDTH)
     weights = Weights(writer, 2)
     for name in ("v.patch_embd.weight", "v.patch_embd.weight.1"):
-        weights.add(name, VISION_WIDTH, 3, PATCH, PATCH)
+        weights.add(name, VISION_WIDTH, 3, PATCH_SIZE, PATCH_SIZE)
     _blocks(weights)
     for part in ("weight", "bias"):
         weights.add(f"v.post_ln.{part}", VISION_WIDTH)
@@ -71,12 +73,12 @@ def write_mutual_model(path: Path) -> Path:
 
 def write_mutual_clip(path: Path) -> Path:
     """Gemma 3's projector, whose vectors see each other in the model."""
-    writer = _clip_writer(path, "gemma3", 64)
+    writer = clip_writer(path, "gemma3", image_size=64, patch_size=PATCH_SIZE, width=WIDTH)
     writer.add_uint32("clip.vision.projector.scale_factor", 4)
     weights = Weights(writer, 3)
-    weights.add("v.patch_embd.weight", VISION_WIDTH, 3, PATCH, PATCH)
+    weights.add("v.patch_embd.weight", VISION_WIDTH, 3, PATCH_SIZE, PATCH_SIZE)
     weights.add("v.patch_embd.bias", VISION_WIDTH)
-    weights.add("v.position_embd.weight", (64 // PATCH) ** 2, VISION_WIDTH)
+    weights.add("v.position_embd.weight", (64 // PATCH_SIZE) ** 2, VISION_WIDTH)
     _blocks(weights)
     for part in ("weight", "bias"):
         weights.add(f"v.post_ln.{part}", VISION_WIDTH)
@@ -167,29 +169,6 @@ def _text_weights(writer: gguf.GGUFWriter, path: Path, *, biases: bool = False, 
         weights.add(f"{name}.ffn_up.weight", 2 * WIDTH, WIDTH)
         weights.add(f"{name}.ffn_down.weight", WIDTH, 2 * WIDTH)
     return close(writer, path)
-
-
-def _clip_writer(path: Path, kind: str, image_size: int) -> gguf.GGUFWriter:
-    writer = gguf.GGUFWriter(path, "clip")
-    writer.add_type("mmproj")
-    writer.add_file_type(0)
-    writer.add_bool("clip.has_vision_encoder", True)
-    writer.add_string("clip.projector_type", kind)
-    writer.add_bool("clip.use_gelu", True)
-    for name, number in {
-        "image_size": image_size,
-        "patch_size": PATCH,
-        "embedding_length": VISION_WIDTH,
-        "feed_forward_length": 2 * VISION_WIDTH,
-        "projection_dim": WIDTH,
-        "block_count": LAYERS,
-        "attention.head_count": 2,
-    }.items():
-        writer.add_uint32(f"clip.vision.{name}", number)
-    writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
-    writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
-    writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
-    return writer
 
 
 def _blocks(weights: Weights) -> None:
