@@ -14,13 +14,11 @@ from typing import Any, Protocol
 
 from jan_host.contract.errors import EngineError, JanHostError, TooManyRequestsError, UnavailableError
 from jan_host.contract.generation import Delta
+from jan_host.kit.generation.delivery import TOGETHER_SECONDS, Delivery, Event
 from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.sequences import Sequence
 
 _LOG = logging.getLogger(__name__)
-
-Event = tuple[Job[Any], Delta | JanHostError]
-"""What a step made known, and to whom."""
 
 
 class Stepper(Protocol):
@@ -67,14 +65,23 @@ class Scheduler:
         workers: Sequences that it works on at the same time.
         max_queue: Requests that may wait beside those that are worked on.
         name: The thread's name.
+        together: Seconds within which tokens are told together; see `Delivery`.
     """
 
-    def __init__(self, stepper: Stepper, *, workers: int, max_queue: int, name: str) -> None:
+    def __init__(
+        self,
+        stepper: Stepper,
+        *,
+        workers: int,
+        max_queue: int,
+        name: str,
+        together: float = TOGETHER_SECONDS,
+    ) -> None:
         self._stepper = stepper
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._waiting: deque[Sequence[Any]] = deque()
         self._closing = False
-        self._loop = asyncio.get_running_loop()
+        self._delivery = Delivery(asyncio.get_running_loop(), together)
         self._open = 0
         self._most_open = workers + max_queue
         self._workers = workers
@@ -142,13 +149,18 @@ class Scheduler:
                 break
             self._drop_cancelled()
             self._admit()
+            was_steady = self._is_steady()
+            if not was_steady:
+                self._delivery.hand_over()  # the next step may be a long one
             try:
                 events = self._stepper.step()
             except Exception:
                 _LOG.exception("a step of the model failed")
                 events = self._fail_all(EngineError("The model failed unexpectedly. Send the request again."))
             self._settle(events)
-        self._send(self._fail_all(UnavailableError("The model was unloaded. Send the request again.")))
+            self._delivery.step(events, may_wait=was_steady and self._is_steady())
+        events = self._fail_all(UnavailableError("The model was unloaded. Send the request again."))
+        self._delivery.step(events, may_wait=False)
 
     def _obey(self) -> None:
         """Carry out what the event loop wants; wait for it when there is nothing else to do."""
@@ -173,11 +185,15 @@ class Scheduler:
             times = self._waiting.popleft().job.times
             times.started = times.started or time.perf_counter()
 
+    def _is_steady(self) -> bool:
+        """Whether all that is to be done is to go on with answers, token by token."""
+        sequences = self._stepper.sequences
+        return bool(sequences) and all(each.is_generating for each in sequences)
+
     def _settle(self, events: list[Event]) -> None:
         for job, item in events:
             if isinstance(item, JanHostError):
                 job.cancelled = True  # its other choices end with it
-        self._send(events)
 
     def _fail_all(self, error: JanHostError) -> list[Event]:
         jobs = dict.fromkeys(_jobs([*self._stepper.sequences, *self._waiting]))
@@ -186,20 +202,9 @@ class Scheduler:
             self._stepper.drop(sequence, failed=True)
         return [(job, error) for job in jobs]
 
-    def _send(self, events: list[Event]) -> None:
-        if events:
-            # The loop may be gone when the process ends: then nobody waits for these.
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_post, events)
-
 
 def _jobs(sequences: Iterable[Sequence[Any]]) -> Iterable[Job[Any]]:
     return (sequence.job for sequence in sequences)
-
-
-def _post(events: list[Event]) -> None:
-    for job, item in events:
-        job.mailbox.put_nowait(item)
 
 
 def _wake() -> None:
