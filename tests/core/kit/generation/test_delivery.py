@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from jan_host import EngineError, GenerationOptions
@@ -58,6 +59,9 @@ class Talk:
         self.text = ""
         self.task = asyncio.create_task(self._listen(scheduler))
 
+    def has_heard(self, text: str) -> bool:
+        return self.text == text
+
     async def _listen(self, scheduler: Scheduler) -> None:
         async for delta in scheduler.run(self._job):
             self.text += delta.text
@@ -99,9 +103,9 @@ async def test_tokens_of_a_slow_model_come_one_by_one() -> None:
     talk = Talk(scheduler)
     await stepper.begins()
 
-    for heard in ("B", "Bo", "Bon"):
+    for place in range(1, 4):
         await stepper.take(1)
-        await settled(lambda heard=heard: talk.text == heard)
+        await settled(partial(talk.has_heard, "Bonjour."[:place]))
 
     stepper.run_free()
     await asyncio.wait_for(talk.task, PATIENCE)

@@ -15,13 +15,14 @@ from jan_host.kit.generation.asking import (
     token_limit,
 )
 from jan_host.kit.generation.choices import ChoicePlan, Chosen
+from jan_host.kit.generation.delivery import Event
 from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.logprobs import Reporter
 from jan_host.kit.generation.model import GeneratingModel
 from jan_host.kit.generation.options import MIROSTAT_CANDIDATES, SamplingOptions
 from jan_host.kit.generation.prefixes import common_prefix
 from jan_host.kit.generation.prompts import Prompt, off_loop
-from jan_host.kit.generation.scheduler import Event, Scheduler, Stepper
+from jan_host.kit.generation.scheduler import Scheduler, Stepper
 from jan_host.kit.generation.sequences import Sequence, Vocabulary
 from jan_host.kit.generation.serving import Serving
 from jan_host.kit.generation.vocabulary import ModelVocabulary
