@@ -1,7 +1,7 @@
 """The workloads in which servers are compared, and what is aimed at."""
 
 from tests.bench.contenders import PYTHON, Setup
-from tests.bench.scenarios import common_prefix, conversations, long_prompt, schema
+from tests.bench.scenarios import common_prefix, conversations, giving_up, long_prompt, schema
 from tests.bench.scenarios.scenario import (
     BETWEEN_TOKENS_P95,
     FIRST_TOKEN,
@@ -66,6 +66,14 @@ SCENARIOS = (
         Setup(slots=schema.STREAMS),
         schema.play,
         [Aim(TOKENS_PER_SECOND, ">=", 1.5)],
+    ),
+    Scenario(
+        "giving-up",
+        "a request behind one that is given up",
+        Setup(slots=1, context=giving_up.CONTEXT),
+        giving_up.play,
+        [Aim(giving_up.BEHIND_PROMPT, "<=", 1.0)],
+        also=[giving_up.BEHIND_NOTHING, giving_up.BEHIND_ANSWER, giving_up.BEHIND_QUEUE],
     ),
 )
 """In the order of the table."""
