@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jan_host.kit.tools.formats.functionary import PartedFunctionary
 from jan_host.kit.tools.formats.generic import GenericFormat
 from jan_host.kit.tools.formats.harmony import HarmonyFormat
 from jan_host.kit.tools.formats.hermes import HermesFormat
@@ -12,8 +13,11 @@ from jan_host.kit.tools.formats.mistral import MistralFormat
 from jan_host.kit.tools.reading import Reading
 
 from tests.core.kit.tools.answers import NAMES, NO_CALLS, PARIS, SAMPLES, THINK, Answer, Sample, read
+from tests.core.kit.tools.drifted import DRIFTED, NOT_CALLED
 
-ALL = {**SAMPLES, **NO_CALLS}
+CALLING = {**SAMPLES, **DRIFTED}
+SILENT = {**NO_CALLS, **NOT_CALLED}
+ALL = {**CALLING, **SILENT}
 CALL = json.dumps({"name": "get_weather", "arguments": PARIS[1]})
 
 
@@ -32,9 +36,9 @@ def _same(one: Answer, other: Answer) -> None:
     )
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_each_format_is_read_as_its_documentation_says(name: str) -> None:
-    sample = SAMPLES[name]
+@pytest.mark.parametrize("name", CALLING)
+def test_each_format_is_read_as_its_documentation_says_and_as_models_write_it(name: str) -> None:
+    sample = CALLING[name]
     answer = read(_reading(name), [sample.written.encode()])
 
     assert answer.content == sample.content
@@ -44,9 +48,9 @@ def test_each_format_is_read_as_its_documentation_says(name: str) -> None:
     assert answer.reason == ("tool_calls" if sample.calls else "stop")
 
 
-@pytest.mark.parametrize("name", NO_CALLS)
+@pytest.mark.parametrize("name", SILENT)
 def test_what_is_no_call_is_content_to_the_last_character(name: str) -> None:
-    sample = NO_CALLS[name]
+    sample = SILENT[name]
     answer = read(_reading(name), [sample.written.encode()])
 
     assert answer.content == sample.written
@@ -64,9 +68,9 @@ def test_it_does_not_matter_where_the_text_is_split(name: str) -> None:
         _same(read(_reading(name), [data[:place], data[place:]]), whole)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", CALLING)
 def test_an_answer_that_is_cut_is_what_there_is(name: str) -> None:
-    data = SAMPLES[name].written.encode()
+    data = CALLING[name].written.encode()
     for size in range(0, len(data), 3):
         cut = data[:size]
         whole = read(_reading(name), [cut], reason="length")
@@ -160,14 +164,14 @@ def test_a_stop_string_does_not_reach_over_a_call() -> None:
     assert len(answer.calls) == 1
 
 
-@pytest.mark.parametrize("name", [name for name, sample in SAMPLES.items() if len(sample.calls) == 2])
+@pytest.mark.parametrize("name", [name for name, sample in CALLING.items() if len(sample.calls) == 2])
 def test_one_call_is_the_most_where_no_more_are_wanted(name: str) -> None:
     reader = _reading(name, most=1).reader()
-    reader.push(SAMPLES[name].written.encode())
+    reader.push(CALLING[name].written.encode())
     reader.flush()
 
     assert reader.stopped
-    answer = read(_reading(name, most=1), [SAMPLES[name].written.encode()])
+    answer = read(_reading(name, most=1), [CALLING[name].written.encode()])
     assert len(answer.calls) == 1
     assert answer.reason == "tool_calls"
 
@@ -199,6 +203,12 @@ def test_ids_of_mistral_have_nine_letters_and_digits() -> None:
 
 def test_bytes_that_are_no_text_become_replacement_characters() -> None:
     assert read(Reading(format=GenericFormat(), names=NAMES), [b"a\xff", b"\xc3"]).content == "a\ufffd\ufffd"
+
+
+def test_no_number_of_parts_is_too_many() -> None:
+    written = ">>>".join(["python\nx"] * 3000)
+
+    assert len(read(Reading(format=PartedFunctionary(), names=NAMES), [written.encode()]).calls) == 3000
 
 
 @pytest.mark.parametrize("sample", [SAMPLES["hermes"], SAMPLES["generic"]])

@@ -1,107 +1,17 @@
-"""JSON read from a `Feed` while it arrives: strings, values, and the objects that call tools."""
+"""JSON objects that call tools, read from a `Feed` while they arrive."""
 
-import json
 from collections.abc import Callable
 from typing import Final
 
-from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
+from jan_host.kit.tools.feed import Feed, MalformedError, Steps
+from jan_host.kit.tools.json_values import aside, container, string
 from jan_host.kit.tools.said import Sink
 
-Say = Callable[[str], None]
 AcceptsId = Callable[[str], bool] | None
 
-_OPENING: Final = {"{": "}", "[": "]"}
-_PLAIN: Final = frozenset("0123456789+-.eEtrufalsn,:" + SPACE)
-"""What may stand in JSON outside of strings, beside brackets."""
 _ARGUMENTS: Final = ("arguments", "parameters")
 _ENVELOPES: Final = ("tool_calls", "tool_call")
 _ASIDE: Final = ("id", "type", "call_id", "tool_call_id")
-
-
-def string(feed: Feed) -> Steps[str]:
-    """A JSON string, decoded.
-
-    Raises:
-        MalformedError: It is none, or does not end.
-    """
-    yield from feed.expect('"')
-    raw = ['"']
-    while True:
-        character = yield from feed.take()
-        raw.append(character)
-        if character == "\\":
-            raw.append((yield from feed.take()))
-        elif character == '"':
-            return _decoded("".join(raw))
-        elif not character:
-            raise MalformedError
-
-
-def _decoded(raw: str) -> str:
-    try:
-        return str(json.loads(raw, strict=False))
-    except ValueError as error:
-        raise MalformedError from error
-
-
-def container(feed: Feed, say: Say) -> Steps[bool]:
-    """Hand an object or array to `say` as it comes.
-
-    It ends with its last bracket, or where no JSON can go on: there it stays broken.
-
-    Returns:
-        Whether it is whole, by its brackets.
-    """
-    closing: list[str] = []
-    while True:
-        character = yield from feed.peek()
-        if character in _OPENING:
-            closing.append(_OPENING[character])
-        elif character in ("}", "]"):
-            if character != closing[-1]:
-                return False
-            closing.pop()
-        elif character == '"':
-            if not (yield from _raw_string(feed, say)):
-                return False
-            continue
-        elif not character or character not in _PLAIN:
-            return False
-        yield from feed.take()
-        say(character)
-        if not closing:
-            return True
-
-
-def _raw_string(feed: Feed, say: Say) -> Steps[bool]:
-    say((yield from feed.take()))
-    while True:
-        character = yield from feed.take()
-        if character == "\\":
-            character += yield from feed.take()
-        say(character)
-        if character in ('"', ""):
-            return bool(character)
-
-
-def aside(feed: Feed) -> Steps[None]:
-    """Any JSON value, passed over.
-
-    Raises:
-        MalformedError: There is none.
-    """
-    character = yield from feed.space()
-    if character == '"':
-        yield from string(feed)
-    elif character in _OPENING:
-        if not (yield from container(feed, _nothing)):
-            raise MalformedError
-    elif not (yield from feed.word(lambda found: found not in ",}]" + SPACE)):
-        raise MalformedError
-
-
-def _nothing(_: str) -> None:
-    """What is passed over."""
 
 
 class CallObject:
@@ -192,7 +102,7 @@ class CallObject:
         """An object, the same as a string, or null."""
         character = yield from self._feed.peek()
         if character == '"':
-            self._give((yield from string(self._feed)))
+            self._give((yield from string(self._feed)) or "{}")
         elif character == "n":
             yield from self._feed.expect("null")
             self._give("{}")
@@ -224,9 +134,9 @@ class CallObject:
 
 
 def call_list(
-    feed: Feed, sink: Sink, accepts_id: AcceptsId = None, *, separator: str = ",", inside: bool = False
+    feed: Feed, sink: Sink, accepts_id: AcceptsId = None, *, separators: str = ",", inside: bool = False
 ) -> Steps[None]:
-    """An object that calls a tool, or an array of them.
+    """An object that calls a tool, or several with separators between them or none, maybe as an array.
 
     Raises:
         MalformedError: The first one calls no tool; what comes behind a call stays in the feed.
@@ -237,9 +147,10 @@ def call_list(
         yield from feed.space()
     yield from CallObject(feed, sink, accepts_id, inside=inside).read()
     feed.mark()
-    while (yield from feed.space()) == separator:
-        yield from feed.take()
-        yield from feed.space()
+    while (character := (yield from feed.space())) and character in "{" + separators:
+        if character != "{":
+            yield from feed.take()
+            yield from feed.space()
         yield from CallObject(feed, sink, accepts_id, inside=inside).read()
         feed.mark()
     if is_array:

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
@@ -13,6 +13,7 @@ from jan_host.kit.tools.said import Sink, long_id
 if TYPE_CHECKING:
     from jan_host.kit.tools.grammar import Writer
 
+T = TypeVar("T")
 ToolDict = Mapping[str, Any]
 """A tool in OpenAI's shape: ``{"type": "function", "function": {...}}``."""
 CallDict = Mapping[str, Any]
@@ -100,7 +101,7 @@ class MarkedFormat(Format):
         """
 
 
-def attempt(reading: Steps[None], before: str, feed: Feed, sink: Sink) -> Steps[None]:
+def attempt(reading: Steps[T], before: str, feed: Feed, sink: Sink) -> Steps[T | None]:
     """Try to read calls.
 
     Args:
@@ -108,16 +109,21 @@ def attempt(reading: Steps[None], before: str, feed: Feed, sink: Sink) -> Steps[
         before: What was taken already, and is content when there is no call.
         feed: Goes back to here, or behind the last call, when it fails.
         sink: Where the calls go.
+
+    Returns:
+        What the reading does; ``None`` when it fails.
     """
     known = sink.calls
+    found = None
     feed.mark()
     try:
-        yield from reading
+        found = yield from reading
     except MalformedError:
         feed.rewind()
         if sink.calls == known:
             sink.content(before)
     feed.forget()
+    return found
 
 
 def json_call(arguments: str, before: str = "", behind: str = "") -> Callable[[str], tuple[str, str]]:

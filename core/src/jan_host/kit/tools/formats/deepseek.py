@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, plain_call
-from jan_host.kit.tools.json_text import container
+from jan_host.kit.tools.json_values import container
 from jan_host.kit.tools.said import Sink
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class DeepSeekFormat(MarkedFormat):
         yield from feed.space()
         if fenced:
             yield from feed.starts_with("```")
+            yield from feed.space()
         yield from feed.expect(_END)
 
     def grammar(self, write: "Writer") -> str:

@@ -5,13 +5,14 @@ Documented at https://github.com/MeetKai/functionary, in its prompt templates' t
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, Format, MarkedFormat, attempt, plain_call
 from jan_host.kit.tools.formats.llama3 import PYTHON_TAG, python_code, tagged_function
-from jan_host.kit.tools.json_text import container
+from jan_host.kit.tools.json_values import container
 from jan_host.kit.tools.said import Sink
 
 if TYPE_CHECKING:
@@ -55,18 +56,24 @@ class PartedFunctionary(Format):
 
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """The parts of an answer; the prompt ends with the first ``>>>``."""
-        yield from feed.starts_with(_PART)
-        more = True
-        while more:
-            yield from attempt(self._part(feed, sink), "", feed, sink)
-            more = (yield from feed.until((_PART,), sink.content)) is not None
+        marker: str | None = _PART if (yield from feed.starts_with(_PART)) else ""
+        while marker is not None:
+            if (yield from attempt(self._part(feed, sink), marker, feed, sink)):
+                marker = _PART
+            else:
+                marker = yield from feed.until((_PART,), sink.content)
 
-    def _part(self, feed: Feed, sink: Sink) -> Steps[None]:
-        name = yield from feed.word(lambda character: character not in "\n{")
+    def _part(self, feed: Feed, sink: Sink) -> Steps[bool]:
+        """One part.
+
+        Returns:
+            Whether the next one has begun.
+        """
+        name = yield from _name(feed)
         if name == _TO_EVERYBODY:
             yield from feed.expect("\n")
             feed.mark()
-            return
+            return False
         if not sink.may_call(name):
             raise MalformedError
         yield from feed.starts_with("\n")
@@ -77,19 +84,26 @@ class PartedFunctionary(Format):
             feed.mark()
             yield from feed.space()
         elif name == _INTERPRETER:
-            yield from self._code(feed, sink)
+            return (yield from self._code(feed, sink))
         else:
             raise MalformedError
+        return False
 
-    def _code(self, feed: Feed, sink: Sink) -> Steps[None]:
+    def _code(self, feed: Feed, sink: Sink) -> Steps[bool]:
+        """Code up to the next part: ``>>>`` may stand in it too."""
         sink.call(_INTERPRETER)
         feed.mark()
         sink.arguments('{"code": "')
-        marker = yield from feed.until((_PART,), lambda text: sink.arguments(json.dumps(text)[1:-1]))
+        more = False
+        while not more and (yield from feed.until((_PART,), partial(_say_inside, sink))) is not None:
+            feed.mark()
+            more = (yield from _name(feed)) in (*sink.names, _TO_EVERYBODY)
+            feed.rewind()
+            if not more:
+                sink.arguments(_PART)
         sink.arguments('"}')
         feed.mark()
-        if marker is not None:
-            yield from self._part(feed, sink)
+        return more
 
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
@@ -105,3 +119,12 @@ class PartedFunctionary(Format):
         """Parts."""
         plain = (plain_call(call) for call in calls)
         return "".join(f"{_PART}{call['name']}\n{json.dumps(call['arguments'])}" for call in plain)
+
+
+def _name(feed: Feed) -> Steps[str]:
+    return (yield from feed.word(lambda character: character not in "\n{"))
+
+
+def _say_inside(sink: Sink, text: str) -> None:
+    """Hand text on as the inside of a JSON string."""
+    sink.arguments(json.dumps(text, ensure_ascii=False)[1:-1])

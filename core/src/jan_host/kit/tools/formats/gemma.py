@@ -6,14 +6,14 @@ https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, attempt, json_call, plain_call
 from jan_host.kit.tools.formats.generic import GenericFormat
-from jan_host.kit.tools.formats.python_calls import read_calls
+from jan_host.kit.tools.formats.python_calls import give_calls, read_calls
 from jan_host.kit.tools.said import Sink
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class GemmaFormat(GenericFormat):
 
     Gemma 1 to 3 have no tokens for tools: the system message says how to call one.
     """
+
+    blocks: ClassVar = (*GenericFormat.blocks, "tool_code")
 
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """Calls where the answer begins, in any of the forms, then content."""
@@ -45,8 +47,7 @@ class GemmaFormat(GenericFormat):
             return
         code: list[str] = []
         yield from feed.until(("```",), code.append)
-        _give(read_calls("".join(code)), sink)
-        feed.mark()
+        give_calls(read_calls("".join(code)), feed, sink)
 
     def grammar(self, write: "Writer") -> str:
         """See `Format`."""
@@ -91,17 +92,7 @@ def _bracketed(feed: Feed, sink: Sink) -> Steps[None]:
     if not first.isidentifier():
         raise MalformedError
     line = yield from feed.word(lambda character: character != "\n")
-    _give(read_calls("[" + line), sink)
-    feed.mark()
-
-
-def _give(calls: Sequence[tuple[str, Mapping[str, Any]]], sink: Sink) -> None:
-    if not calls or any(name not in sink.names for name, _ in calls):
-        raise MalformedError
-    for name, arguments in calls:
-        if sink.may_call(name):
-            sink.call(name)
-            sink.arguments(json.dumps(arguments, ensure_ascii=False))
+    give_calls(read_calls("[" + line), feed, sink)
 
 
 class GemmaTokens(MarkedFormat):

@@ -70,7 +70,10 @@ class HarmonyFormat(Format):
         channel, recipient = _NAMED_CHANNEL.search(header), _RECIPIENT.search(header)
         if recipient is not None and sink.may_call(recipient[1]):
             sink.call(recipient[1])
+            empty = (yield from feed.space()) in ("", "<")
             yield from _until_end(feed, sink.arguments)
+            if empty:
+                sink.arguments("{}")
         elif channel is None or channel[1] != "analysis":
             yield from _until_end(feed, sink.content)
         elif self._reasons:

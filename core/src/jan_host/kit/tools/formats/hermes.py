@@ -5,16 +5,19 @@ Documented at https://github.com/NousResearch/Hermes-Function-Calling and in Qwe
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.structure import Trigger
-from jan_host.kit.tools.feed import Feed, Steps
+from jan_host.kit.tools.feed import SPACE, Feed, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, ToolDict, json_call, plain_call
 from jan_host.kit.tools.json_text import call_list
 from jan_host.kit.tools.said import Sink
 
 if TYPE_CHECKING:
     from jan_host.kit.tools.grammar import Writer
+
+_LOOSE: Final = "`}]," + SPACE
+"""What models leave before the closing tag: a bracket too much, the end of a block."""
 
 
 class HermesFormat(MarkedFormat):
@@ -25,8 +28,11 @@ class HermesFormat(MarkedFormat):
 
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
         """See `MarkedFormat`."""
-        yield from call_list(feed, sink)
         yield from feed.space()
+        if (yield from feed.starts_with("```")):
+            yield from feed.word(str.isalpha)
+        yield from call_list(feed, sink)
+        yield from feed.word(_LOOSE.__contains__)
         yield from feed.expect("</tool_call>")
         feed.mark()
 

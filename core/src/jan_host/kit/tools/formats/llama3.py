@@ -4,14 +4,15 @@ Documented at https://www.llama.com/docs/model-cards-and-prompt-formats/llama3_1
 """
 
 import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, attempt, json_call, plain_call
-from jan_host.kit.tools.json_text import call_list, container
+from jan_host.kit.tools.formats.python_calls import give_calls, read_calls
+from jan_host.kit.tools.json_text import call_list
+from jan_host.kit.tools.json_values import container
 from jan_host.kit.tools.said import Sink
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 PYTHON_TAG: Final = "<|python_tag|>"
 _INTERPRETERS: Final = ("python", "code_interpreter", "ipython")
-_BUILT_IN: Final = re.compile(r"\s*([a-zA-Z_]\w*)\.call\((\w+)=(\"(?:[^\"\\]|\\.)*\")\)\s*")
+_BETWEEN: Final = ";,"
 
 
 class Llama3Format(MarkedFormat):
-    """``{"name": ..., "parameters": {...}}`` where the answer begins, more of them behind ``;``.
+    """``{"name": ..., "parameters": {...}}`` where the answer begins, more behind ``;`` or on more lines.
 
     Behind ``<|python_tag|>`` the same, or ``tool.call(query="...")`` for Llama's own tools, or code for a
     tool that is named like an interpreter. ``<function=name>{...}</function>`` is read anywhere.
@@ -34,7 +35,7 @@ class Llama3Format(MarkedFormat):
 
     def parse(self, feed: Feed, sink: Sink) -> Steps[None]:
         """Calls where the answer begins, then as with every marked format."""
-        yield from attempt(call_list(feed, sink, separator=";"), "", feed, sink)
+        yield from attempt(call_list(feed, sink, separators=_BETWEEN), "", feed, sink)
         yield from super().parse(feed, sink)
 
     def call(self, marker: str, feed: Feed, sink: Sink) -> Steps[None]:
@@ -42,7 +43,7 @@ class Llama3Format(MarkedFormat):
         if marker != PYTHON_TAG:
             yield from tagged_function(feed, sink)
         elif (yield from feed.space()) in ("{", "["):
-            yield from call_list(feed, sink, separator=";")
+            yield from call_list(feed, sink, separators=_BETWEEN)
         else:
             yield from python_code(feed, sink)
 
@@ -86,13 +87,14 @@ def tagged_function(feed: Feed, sink: Sink) -> Steps[None]:
 
 
 def python_code(feed: Feed, sink: Sink) -> Steps[None]:
-    """Code up to the end of the answer, for the tool that runs it, or a call of one of Llama's own tools.
+    """Code up to the end of the answer, for the tool that runs it, or calls of other tools.
 
     Raises:
         MalformedError: There is no such tool.
     """
+    is_call = yield from _is_own_call(feed, sink)
     interpreter = next((name for name in _INTERPRETERS if sink.may_call(name)), None)
-    if interpreter is not None:
+    if interpreter is not None and not is_call:
         sink.call(interpreter)
         feed.mark()
         sink.arguments('{"code": "')
@@ -101,9 +103,14 @@ def python_code(feed: Feed, sink: Sink) -> Steps[None]:
         return
     held: list[str] = []
     yield from feed.until((), held.append)
-    found = _BUILT_IN.fullmatch("".join(held))
-    if found is None or not sink.may_call(found[1]):
-        raise MalformedError
-    sink.call(found[1])
+    give_calls(read_calls("".join(held)), feed, sink)
+
+
+def _is_own_call(feed: Feed, sink: Sink) -> Steps[bool]:
+    """Whether ``tool.call(`` comes next, in which Llama calls its own tools; nothing is taken."""
     feed.mark()
-    sink.arguments(f"{{{json.dumps(found[2])}: {found[3]}}}")
+    name = yield from feed.word(lambda character: character.isalnum() or character == "_")
+    found = name in sink.names and (yield from feed.starts_with(".call("))
+    feed.rewind()
+    feed.mark()
+    return found

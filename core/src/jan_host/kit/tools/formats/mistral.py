@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from jan_host.kit.structure import Trigger
 from jan_host.kit.tools.feed import SPACE, Feed, MalformedError, Steps
 from jan_host.kit.tools.formats.base import CallDict, MarkedFormat, json_call, plain_call
-from jan_host.kit.tools.json_text import call_list, container
+from jan_host.kit.tools.json_text import call_list
+from jan_host.kit.tools.json_values import container
 from jan_host.kit.tools.said import Sink, is_short_id, short_id
 
 if TYPE_CHECKING:
