@@ -39,6 +39,12 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         {"type": "array", "items": {"type": "null"}, "minItems": 10**9},
         "Too many items",
     ),
+    "false, demanded": (
+        "schema",
+        {"type": "object", "properties": {"a": False}, "required": ["a"]},
+        "unsatisfiable",
+    ),
+    "false, in lists": ("schema", {"anyOf": [False, {"not": {}}], "prefixItems": [True]}, "not"),
     "empty enum": ("schema", {"type": "string", "enum": []}, "is empty"),
     "enum of another type": ("schema", {"enum": [1, 2], "type": "string"}, "incompatible"),
     "endless multipleOf": ("schema", {"type": "integer", "multipleOf": 99999989}, "longer to compile"),

@@ -1,6 +1,5 @@
 """JSON schemas before they are compiled: how deep they may be, and which of their parts is to blame."""
 
-import copy
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -50,6 +49,8 @@ def blamed_part(schema: Any, complaint: str, complaint_about: Callable[[str], st
     part = schema
     while True:
         for step, child in _parts(part):
+            if not isinstance(child, dict):
+                continue  # true or false: the compiler takes no such schema by itself
             if complaint_about(_alone(child, shared, step)) == complaint:
                 place, part = f"{place}/{step}", child
                 break
@@ -57,12 +58,9 @@ def blamed_part(schema: Any, complaint: str, complaint_about: Callable[[str], st
             return place
 
 
-def _alone(part: Any, shared: dict[str, Any], step: str) -> str:
+def _alone(part: dict[str, Any], shared: dict[str, Any], step: str) -> str:
     """A part as a schema of its own; definitions go with it, unless it is one of them."""
-    whole = copy.copy(part)
-    if isinstance(part, dict) and not step.startswith(_SHARED):
-        whole = {**shared, **part}
-    return json.dumps(whole)
+    return json.dumps(part if step.startswith(_SHARED) else {**shared, **part})
 
 
 def _parts(schema: Any) -> Iterator[tuple[str, Any]]:
