@@ -107,6 +107,14 @@ def test_a_killed_host_goes_on_by_itself(start_server: StartServer, plugin_path:
     assert [start for start, _ in hub.ranges(FILE)][-1] == STALL
 
 
+def test_a_model_is_shown_while_it_comes(start_server: StartServer, hub: Hub) -> None:
+    with start_server() as server, server.client() as client:
+        download = begun(client, hub)
+        shown = client.get("/v1/models/tale").json()
+        assert (shown["id"], shown["status"]) == ("tale", "downloading")
+        assert client.delete(f"/v1/downloads/{download}").json()["status"] == "cancelled"
+
+
 def test_cancel_keeps_or_drops(start_server: StartServer, hub: Hub) -> None:
     with start_server() as server, server.client() as client:
         download = begun(client, hub)
