@@ -87,6 +87,19 @@ class Scripted(LoadedModel):
                 timings=Timings(predicted_n=number) if last else None,
             )
 
+    async def do_grow(self, request: Any, word: str) -> AsyncIterator[Delta]:
+        """Tells the usage all along."""
+        for step in range(1, int(word) + 1):
+            yield Delta(text=f"{step} ", usage=usage(step))
+        yield Delta(finish_reason="stop", usage=usage(int(word)))
+
+    async def do_surprise(self, request: Any, word: str) -> AsyncIterator[Delta]:
+        """The chosen token is none of the most probable."""
+        top = [TopLogprob(token="other", logprob=-0.1)]
+        yield Delta(text="odd", logprobs=[TokenLogprob(token="odd", logprob=-4.0, top_logprobs=top)])
+        yield Delta(text="alone", logprobs=[TokenLogprob(token="alone", logprob=-1.0)])
+        yield Delta(finish_reason="stop", usage=usage(2))
+
     async def do_endless(self, request: Any, word: str) -> AsyncIterator[Delta]:
         try:
             yield Delta(text="begun")

@@ -186,3 +186,13 @@ def test_the_headers_of_a_stream(client: httpx.Client) -> None:
     assert response.headers["cache-control"] == "no-cache"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["x-request-id"] == "mine-1"
+
+
+def test_usage_all_along(client: httpx.Client) -> None:
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    chunks = stream(client, "grow 2", stream_options=options)
+
+    told = [chunk["usage"]["completion_tokens"] for chunk in chunks]
+    assert told == [1, 1, 2, 2, 2]
+    assert "usage" not in stream(client, "grow 2", stream_options={**options, "include_usage": False})[0]
+    assert stream(client, "grow 2", stream_options={"include_usage": True})[0]["usage"] is None

@@ -62,6 +62,11 @@ def test_log_probabilities_have_the_older_shape(client: httpx.Client) -> None:
     }
 
 
+def test_the_chosen_token_is_among_those_that_are_told(client: httpx.Client) -> None:
+    logprobs = ask(client, prompt="surprise", logprobs=1).json()["choices"][0]["logprobs"]
+    assert logprobs["top_logprobs"] == [{"other": -0.1, "odd": -4.0}, {"alone": -1.0}]
+
+
 def test_usage_in_a_stream(client: httpx.Client) -> None:
     body = {"prompt": "count 1", "stream": True, "stream_options": {"include_usage": True}}
     *chunks, last = chunks_of(ask(client, **body))

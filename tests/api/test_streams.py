@@ -112,7 +112,7 @@ async def test_the_source_is_closed_when_the_stream_is_cancelled(scope: dict[str
 
 
 def chunks() -> ChatChunks:
-    return ChatChunks(lambda: Heading(id="1", created=1, model="m"), include_usage=False)
+    return ChatChunks(lambda: Heading(id="1", created=1, model="m"), None)
 
 
 def test_a_delta_that_tells_nothing_makes_no_chunk() -> None:

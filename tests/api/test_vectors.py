@@ -55,3 +55,30 @@ def test_rerank_sorts_and_cuts(client: httpx.Client) -> None:
 def test_rerank_leaves_documents_out(client: httpx.Client) -> None:
     body = {"model": MODEL, "query": "sea", "documents": ["sea"]}
     assert client.post("/v1/rerank", json=body).json()["results"] == [{"index": 0, "relevance_score": 1.0}]
+
+
+def test_texts_are_scored_as_text_embeddings_inference_does(client: httpx.Client) -> None:
+    body = {"model": MODEL, "query": "sea", "texts": ["the sky", "sea and sea", "one sea"]}
+    plain = client.post("/rerank", json=body).json()
+    told = client.post("/v1/rerank", json={**body, "return_text": True, "top_n": 1}).json()
+
+    assert plain == [{"index": 1, "score": 2.0}, {"index": 2, "score": 1.0}, {"index": 0, "score": 0.0}]
+    assert told == [{"index": 1, "score": 2.0, "text": "sea and sea"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "documents"),
+        ({"documents": []}, "documents"),
+        ({"documents": None}, "documents"),
+        ({"texts": []}, "texts"),
+        ({"texts": [1]}, "texts[0]"),
+        ({"texts": ["a"], "documents": ["a"]}, "texts"),
+    ],
+)
+def test_a_rerank_needs_texts_under_one_name(
+    client: httpx.Client, fields: dict[str, object], param: str
+) -> None:
+    answer = client.post("/v1/rerank", json={"model": MODEL, "query": "sea", **fields})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, param)

@@ -44,6 +44,21 @@ def request(extra: Mapping[str, Any]) -> ChatRequest:
         {"modalities": ["text", "audio"]},
         {"audio": {"voice": "alloy", "format": "wav"}},
         {"web_search_options": {}},
+        {"allowed_token_ids": [1]},
+        {"bad_words": ["x"]},
+        {"chat_template": "{{ messages }}"},
+        {"documents": [{"text": "x"}]},
+        {"echo": True},
+        {"logprob_token_ids": [1]},
+        {"prompt_logprobs": 0},
+        {"return_hidden_states": True},
+        {"return_token_ids": True},
+        {"return_tokens_as_token_ids": True},
+        {"skip_special_tokens": False},
+        {"stop_regex": "x"},
+        {"thinking_token_budget": 0},
+        {"truncate_prompt_tokens": -1},
+        {"use_beam_search": True},
     ],
 )
 def test_what_asks_for_another_answer(extra: dict[str, Any]) -> None:
@@ -61,6 +76,8 @@ def test_what_asks_for_another_answer(extra: dict[str, Any]) -> None:
         {"functions": None, "function_call": None, "modalities": None, "audio": None},
         {"metadata": {"a": "b"}, "store": True, "service_tier": "auto", "prompt_cache_key": "k"},
         {"safety_identifier": "s", "verbosity": "low", "prediction": {"type": "content", "content": "x"}},
+        {"use_beam_search": False, "bad_words": [], "echo": False, "documents": [], "chat_template": None},
+        {"skip_special_tokens": True, "thinking_token_budget": -1, "prompt_logprobs": None},
     ],
 )
 def test_what_changes_nothing(extra: dict[str, Any]) -> None:

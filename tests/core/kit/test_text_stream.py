@@ -112,3 +112,17 @@ def test_hard_stops_cost_linear_time(stop: str) -> None:
     stream = TextStream([stop, *(stop[:-size] + "x" for size in range(1, 12))])
     shown = "".join([stream.push(b"a" * 20) for _ in range(10_000)]) + stream.flush()
     assert shown == "a" * 200_000
+
+
+@UNHURRIED
+@given(DATA, STOPS, st.lists(st.integers(0, 10_000), max_size=12))
+def test_a_stop_that_is_shown_ends_the_text_behind_it(data: bytes, stops: list[str], cuts: list[int]) -> None:
+    stream = TextStream(stops, shown=stops)
+    shown = "".join([stream.push(piece) for piece in pieces(data, cuts)]) + stream.flush()
+    before, stop = expected(data.decode("utf-8", "replace"), stops)
+    assert (shown, stream.stopped) == (before + (stop or ""), stop)
+
+
+def test_only_those_stops_are_shown_that_shall_be() -> None:
+    assert TextStream(["b", "c"], shown=["c"]).push(b"abc") == "a"
+    assert TextStream(["x", "c"], shown=["c"]).push(b"abc") == "abc"

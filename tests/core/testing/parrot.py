@@ -37,7 +37,7 @@ REFUSED = (
     *("response_format", "tools", "logprobs", "top_logprobs", "logit_bias", "grammar", "regex", "samplers"),
     *("presence_penalty", "frequency_penalty", "repeat_penalty", "dry_multiplier", "mirostat", "min_p"),
     *("typical_p", "top_n_sigma", "xtc_probability", "dynatemp_range", "echo", "suffix", "best_of"),
-    "min_tokens",
+    *("min_tokens", "stop_token_ids", "include_stop_str_in_output", "add_generation_prompt"),
 )
 DIMENSIONS = 8
 CONTEXT = 4096

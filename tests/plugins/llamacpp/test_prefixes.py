@@ -60,6 +60,18 @@ async def uncached(path: Path, prompts: Sequence[str | list[int]], **settings: A
     return texts
 
 
+async def test_a_request_can_have_all_of_its_prompt_computed(smollm2: Path) -> None:
+    async with loaded(smollm2) as model:
+        first = await ask(model, SHARED)
+        anew = await ask(model, SHARED, cache_prompt=False, n=2)
+        again = await ask(model, SHARED, cache_prompt=True)
+
+    assert (cached(first), cached(anew)) == (0, 0)
+    assert anew.timings.prompt_n < 2 * anew.usage.prompt_tokens, "the second choice takes over from the first"
+    assert cached(again) > 0
+    assert first.text == anew.text == again.text
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 async def test_answers_are_the_same_with_and_without_a_cached_beginning(real: Path, layout: str) -> None:
     prompts = [SHARED + end for end in ENDS]

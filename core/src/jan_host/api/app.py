@@ -24,6 +24,7 @@ from jan_host.api.health import health_routes
 from jan_host.api.models import model_routes
 from jan_host.api.openapi import build_document
 from jan_host.api.plugins import plugin_routes
+from jan_host.api.reranking import rerank_routes
 from jan_host.api.security import check_bind
 from jan_host.api.vectors import vector_routes
 from jan_host.host import JanHost
@@ -92,6 +93,7 @@ def _api_routes(host: JanHost) -> list[HTTPRouteHandler]:
         *chat_routes(host),
         *completion_routes(host),
         *vector_routes(host),
+        *rerank_routes(host),
         *download_routes(host),
         *event_routes(host),
         *plugin_routes(host),

@@ -51,8 +51,7 @@ def chat_routes(host: JanHost) -> list[HTTPRouteHandler]:
         deltas = host.chat(request)
         if not request.stream:
             return JsonStruct(await _whole(deltas, ChatAnswer(bool(request.logprobs), head)))
-        options = request.stream_options
-        chunks = ChatChunks(head, include_usage=bool(options and options.include_usage))
+        chunks = ChatChunks(head, request.stream_options)
         return EventStream(deltas, write=chunks.add, tail=chunks.end)
 
     return [create_chat_completion]

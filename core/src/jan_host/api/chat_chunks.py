@@ -8,6 +8,7 @@ from jan_host.api.answers import Heading
 from jan_host.api.frame import Frame
 from jan_host.api.wire import ChatCompletionChunk, ChoiceLogprobs, ChunkChoice, ChunkDelta
 from jan_host.contract.generation import Delta, FinishReason
+from jan_host.contract.options import StreamOptions
 
 
 class ChatChunks:
@@ -15,11 +16,11 @@ class ChatChunks:
 
     Args:
         head: See `Frame`.
-        include_usage: See `Frame`.
+        options: See `Frame`.
     """
 
-    def __init__(self, head: Callable[[], Heading], *, include_usage: bool) -> None:
-        self._frame = Frame(ChatCompletionChunk, head, include_usage=include_usage)
+    def __init__(self, head: Callable[[], Heading], options: StreamOptions | None) -> None:
+        self._frame = Frame(ChatCompletionChunk, head, options)
         self.end = self._frame.end
 
     def add(self, delta: Delta) -> bytes:

@@ -9,6 +9,7 @@ from jan_host.api.answers import Heading
 from jan_host.api.frame import Frame
 from jan_host.api.wire import Completion, CompletionChoice, CompletionLogprobs
 from jan_host.contract.generation import Delta, TokenLogprob, TopLogprob
+from jan_host.contract.options import StreamOptions
 
 
 class CompletionPieces:
@@ -16,11 +17,11 @@ class CompletionPieces:
 
     Args:
         head: See `Frame`.
-        include_usage: See `Frame`.
+        options: See `Frame`.
     """
 
-    def __init__(self, head: Callable[[], Heading], *, include_usage: bool) -> None:
-        self._frame = Frame(Completion, head, include_usage=include_usage)
+    def __init__(self, head: Callable[[], Heading], options: StreamOptions | None) -> None:
+        self._frame = Frame(Completion, head, options)
         self.end = self._frame.end
         self._kept: dict[int, list[Delta]] = {}
         self._offsets: dict[int, Offsets] = {}
@@ -93,12 +94,14 @@ def _older_shape(items: Sequence[TokenLogprob], offsets: Offsets) -> CompletionL
     return CompletionLogprobs(
         tokens=[_name(item) for item in items],
         token_logprobs=[item.logprob for item in items],
-        top_logprobs=[
-            None if item.logprob is None else {_name(top): top.logprob for top in item.top_logprobs}
-            for item in items
-        ],
+        top_logprobs=[None if item.logprob is None else _top(item, item.logprob) for item in items],
         text_offset=[offsets.pass_by(item) for item in items],
     )
+
+
+def _top(item: TokenLogprob, logprob: float) -> dict[str, float]:
+    """The most probable tokens, and the chosen one, which OpenAI tells among them in any case."""
+    return {_name(top): top.logprob for top in item.top_logprobs} | {_name(item): logprob}
 
 
 def _name(item: TokenLogprob | TopLogprob) -> str:

@@ -42,8 +42,7 @@ def completion_routes(host: JanHost) -> list[HTTPRouteHandler]:
         def head() -> Heading:
             return heading("cmpl", model_name(host, request.model))
 
-        options = request.stream_options
-        pieces = CompletionPieces(head, include_usage=bool(options and options.include_usage))
+        pieces = CompletionPieces(head, request.stream_options)
         deltas = host.complete(request)
         if not request.stream:
             return JsonStruct(await _whole(deltas, pieces))

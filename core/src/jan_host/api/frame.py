@@ -17,6 +17,7 @@ from jan_host.api.wire import (
     CompletionChoice,
 )
 from jan_host.contract.generation import Delta, Timings, Usage
+from jan_host.contract.options import StreamOptions
 from jan_host.contract.unknown import to_json
 
 AnswerT = TypeVar("AnswerT", bound=ChatCompletion | ChatCompletionChunk | Completion)
@@ -30,16 +31,18 @@ class Frame(Generic[AnswerT]):
     Args:
         kind: The type of the answer, or of a stream's chunks.
         head: The heading; asked for when it is first needed, since only then it is known which model answers.
-        include_usage: Whether a stream ends with a chunk of usage; then the others say ``null``.
+        options: What a stream tells of usage: nothing, a chunk at its end (then the others say ``null``),
+            or the usage so far on every chunk.
     """
 
     def __init__(
-        self, kind: Callable[..., AnswerT], head: Callable[[], Heading], *, include_usage: bool = False
+        self, kind: Callable[..., AnswerT], head: Callable[[], Heading], options: StreamOptions | None = None
     ) -> None:
         self._kind = kind
         self._make_head = head
         self._head: Heading | None = None
-        self._include_usage = include_usage
+        self._include_usage = bool(options and options.include_usage)
+        self._all_along = bool(options and options.include_usage and options.continuous_usage_stats)
         self._seen: set[int] = set()
         self._open: set[int] = set()
         self._usage: Usage | None = None
@@ -66,9 +69,8 @@ class Frame(Generic[AnswerT]):
 
     def chunk(self, choice: ChunkChoice | CompletionChoice, delta: Delta) -> bytes:
         """The event of a stream that has one choice, of a delta."""
-        if delta.usage is not None and delta.finish_reason is None and self._include_usage:
-            # It grows, and is told all along, as some upstreams do when they are asked for it.
-            return data_line(to_json(self._answer([choice], delta.usage, UNSET)))
+        if self._all_along and self._usage is not None:
+            return data_line(to_json(self._answer([choice], self._usage, UNSET)))
         if self._around is None:
             # Encoded once: it is the same around every choice, and larger than most.
             blank = to_json(self._answer([], None if self._include_usage else UNSET, UNSET))

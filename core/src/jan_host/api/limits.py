@@ -1,14 +1,20 @@
 """Caps and combinations that a request's types can't express: checked before any work begins."""
 
-from typing import Any
-
 import msgspec
 
 from jan_host.config import ServerConfig
-from jan_host.contract.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat, NamedToolChoice, Tool
+from jan_host.contract.chat import (
+    ChatRequest,
+    JsonObjectFormat,
+    JsonSchemaFormat,
+    NamedToolChoice,
+    ResponseFormat,
+    Tool,
+)
 from jan_host.contract.completion import CompletionRequest, split_prompts
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
+from jan_host.host.spellings import in_our_words
 
 
 def check_chat(request: ChatRequest, config: ServerConfig) -> None:
@@ -17,13 +23,12 @@ def check_chat(request: ChatRequest, config: ServerConfig) -> None:
     Raises:
         InvalidRequestError: It asks for too much, or for things that don't go together.
     """
+    request = in_our_words(request)
     _check_options(request, config)
     if request.top_logprobs and not request.logprobs:
         raise InvalidRequestError("top_logprobs needs logprobs: true.", param="top_logprobs")
     _check_tools(request, config)
-    schema = _schema_of(request)
-    if schema is not None:
-        _check_size(schema, config, "response_format")
+    _check_format(request.response_format, config)
 
 
 def check_completion(request: CompletionRequest, config: ServerConfig) -> None:
@@ -32,7 +37,9 @@ def check_completion(request: CompletionRequest, config: ServerConfig) -> None:
     Raises:
         InvalidRequestError: As `check_chat`.
     """
+    request = in_our_words(request)
     _check_options(request, config)
+    _check_format(request.response_format, config)
     choices = len(split_prompts(request.prompt, "prompt")) * (request.n or 1)
     if choices > config.max_queue:
         raise InvalidRequestError(
@@ -84,11 +91,10 @@ def _check_tools(request: ChatRequest, config: ServerConfig) -> None:
         )
 
 
-def _schema_of(request: ChatRequest) -> dict[str, Any] | None:
-    wanted = request.response_format
-    if isinstance(wanted, JsonSchemaFormat):
-        return wanted.json_schema.schema
-    return wanted.schema if isinstance(wanted, JsonObjectFormat) else None
+def _check_format(wanted: ResponseFormat | None, config: ServerConfig) -> None:
+    if isinstance(wanted, JsonSchemaFormat | JsonObjectFormat):
+        given = wanted.json_schema if isinstance(wanted, JsonSchemaFormat) else None
+        _check_size([wanted.schema, given and given.schema], config, "response_format")
 
 
 def _check_size(value: object, config: ServerConfig, param: str) -> None:

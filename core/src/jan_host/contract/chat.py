@@ -131,18 +131,19 @@ class JsonObjectFormat(Open, kw_only=True, tag_field="type", tag="json_object", 
 
 
 class JsonSchema(Open, kw_only=True, omit_defaults=True):
-    """A named JSON schema."""
+    """A JSON schema, which OpenAI's API wants named."""
 
-    name: str
+    name: str | None = None
     description: str | None = None
     schema: dict[str, Any] | None = None
     strict: bool | None = None
 
 
-class JsonSchemaFormat(Open, kw_only=True, tag_field="type", tag="json_schema"):
-    """``response_format``: JSON that matches a schema."""
+class JsonSchemaFormat(Open, kw_only=True, tag_field="type", tag="json_schema", omit_defaults=True):
+    """``response_format``: JSON that matches a schema; `schema` is what local servers also take."""
 
-    json_schema: JsonSchema
+    json_schema: JsonSchema | None = None
+    schema: dict[str, Any] | None = None
 
 
 ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat | Unknown
@@ -161,6 +162,12 @@ class ChatRequest(GenerationOptions, kw_only=True, omit_defaults=True):
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     reasoning_effort: str | None = None
+    reasoning_format: str | None = None
+    """``none``: reasoning stays in the text; anything else: as the model is set up."""
+    continue_final_message: bool | None = None
+    """Whether the answer goes on with the last message; left out: where that is the assistant's."""
+    add_generation_prompt: bool | None = None
+    """Whether the prompt ends with what opens an answer, where it does not go on with the last message."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables handed to the chat template, such as ``enable_thinking``."""
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from jan_host.contract.chat import ResponseFormat
 from jan_host.contract.errors import ValidationError
-from jan_host.contract.options import GenerationOptions
+from jan_host.contract.options import GenerationOptions, TokenId
 
-TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 TokenIds = Annotated[list[TokenId], Meta(min_length=1)]
 Prompts = str | Annotated[list[str | TokenId | TokenIds], Meta(min_length=1, max_length=1_000_000)]
 """OpenAI's four forms of one or many texts: a string, strings, token ids, lists of token ids."""
@@ -49,6 +49,8 @@ class CompletionRequest(GenerationOptions, kw_only=True, omit_defaults=True):
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     best_of: Annotated[int, Meta(ge=1, le=128)] | None = None
+    response_format: ResponseFormat | None = None
+    """As for chat, which OpenAI's API has alone."""
 
     def token_limit(self) -> int | None:
         """How many tokens may be generated, or ``None`` for the engine's default."""

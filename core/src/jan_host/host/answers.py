@@ -27,6 +27,8 @@ from jan_host.host.images import Images
 from jan_host.host.launches import Launches
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
+from jan_host.host.spellings import in_our_words
+from jan_host.host.vector_words import vectors_in_our_words
 from jan_host.runtime import Launch, Runtime
 
 CapabilityT = TypeVar("CapabilityT")
@@ -88,9 +90,10 @@ class Answers:
         check_reach(request, launch.engine)
         async with self._lease(launch) as loaded:
             model = _able(loaded, capability, launch)
-            final = with_defaults(request, entry.model)
+            local = launch.engine.runs_in == "worker"
+            final = with_defaults(in_our_words(request) if local else request, entry.model)
             # A remote model's own server looks at images, and fetches them as it likes.
-            if launch.engine.runs_in == "worker" and isinstance(final, ChatRequest):
+            if local and isinstance(final, ChatRequest):
                 final = cast(RequestT, await self._images.ready(final, type(model)))
             async with Closing(call(model, final)) as deltas:
                 async for delta in deltas:
@@ -99,14 +102,16 @@ class Answers:
     async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Turn texts into vectors."""
         launch = await self._launch(request.model)
+        final = vectors_in_our_words(request) if launch.engine.runs_in == "worker" else request
         async with self._lease(launch) as loaded:
-            return await _able(loaded, Embeds, launch).embed(request)
+            return await _able(loaded, Embeds, launch).embed(final)
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Score documents against a query."""
         launch = await self._launch(request.model)
+        final = vectors_in_our_words(request) if launch.engine.runs_in == "worker" else request
         async with self._lease(launch) as loaded:
-            return await _able(loaded, Reranks, launch).rerank(request)
+            return await _able(loaded, Reranks, launch).rerank(final)
 
     async def tokenize(self, model_id: str | None, text: str) -> list[int]:
         """The ids of a text's tokens."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jan_host.contract.chat import ROLES, TOOL_CHOICES, ChatRequest
+from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.engine import Engine
 from jan_host.contract.errors import UnsupportedError, ValidationError
 from jan_host.contract.options import GenerationOptions
@@ -23,8 +24,29 @@ BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "modalities": (lambda value: value not in (None, [], ["text"]), "Ask for text."),
     "audio": (lambda value: value is not None, "Ask for text."),
     "web_search_options": (lambda value: value is not None, "Leave it out."),
+    "allowed_token_ids": (bool, "Send a regex or a grammar."),
+    "bad_words": (bool, "Send logit_bias with -100 for their tokens."),
+    "chat_template": (
+        lambda value: value is not None,
+        "Send chat_template_kwargs, or set prompt_template in the model's model.json.",
+    ),
+    "documents": (bool, "Write them into a message."),
+    "echo": (bool, "Put the text of the last message in front of the answer yourself."),
+    "logprob_token_ids": (bool, "Ask for top_logprobs."),
+    "prompt_logprobs": (lambda value: value is not None, "Ask /v1/completions with echo and logprobs."),
+    "return_hidden_states": (bool, "Leave it out."),
+    "return_token_ids": (bool, "Ask for logprobs: each token comes with its token_id."),
+    "return_tokens_as_token_ids": (bool, "Ask for logprobs in chat: each token comes with its token_id."),
+    "skip_special_tokens": (lambda value: value is False, "Leave it out."),
+    "stop_regex": (bool, "Send stop."),
+    "thinking_token_budget": (
+        lambda value: isinstance(value, int) and value >= 0,
+        "Send reasoning_effort, or max_completion_tokens for all of the answer.",
+    ),
+    "truncate_prompt_tokens": (lambda value: value is not None, "Send a shorter prompt."),
+    "use_beam_search": (bool, "Ask for n choices."),
 }
-"""OpenAI's fields that ask for another answer: when they do, and what to do about it."""
+"""Fields of other servers that ask for another answer: when they do, and what to do about it."""
 
 
 def check_reach(request: GenerationOptions, engine: Engine) -> None:
@@ -42,32 +64,36 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
     for name, (asks, cure) in BEYOND.items():
         if asks(request.extra.get(name)):
             raise UnsupportedError(f"Models on this machine can't do {name}. {cure}", param=name)
-    if isinstance(request, ChatRequest):
-        for place, word, known in _words(request):
-            if word not in known:
-                raise ValidationError(
-                    f"{place}: {word!r} is none of the words that it may be: {', '.join(known)}.", param=place
-                )
-        for place, value in _forms(request):
-            if isinstance(value, Unknown):
-                raise UnsupportedError(
-                    f"Models on this machine can't take the type {value.kind[:100]!r} of {place}. Leave it"
-                    " out, or use a model that can.",
-                    param=place,
-                )
+    for place, word, known in _words(request):
+        if word not in known:
+            raise ValidationError(
+                f"{place}: {word!r} is none of the words that it may be: {', '.join(known)}.", param=place
+            )
+    for place, value in _forms(request):
+        if isinstance(value, Unknown):
+            raise UnsupportedError(
+                f"Models on this machine can't take the type {value.kind[:100]!r} of {place}. Leave it"
+                " out, or use a model that can.",
+                param=place,
+            )
 
 
-def _words(request: ChatRequest) -> Iterator[tuple[str, str, Sequence[str]]]:
+def _words(request: GenerationOptions) -> Iterator[tuple[str, str, Sequence[str]]]:
     """All words of a closed list, with the field that each stands in, and the list."""
+    if not isinstance(request, ChatRequest):
+        return
     for number, message in enumerate(request.messages):
         yield f"messages[{number}].role", message.role, ROLES
     if isinstance(request.tool_choice, str):
         yield "tool_choice", request.tool_choice, TOOL_CHOICES
 
 
-def _forms(request: ChatRequest) -> Iterator[tuple[str, object]]:
+def _forms(request: GenerationOptions) -> Iterator[tuple[str, object]]:
     """All that may be of an unknown kind, with the field that it stands in."""
-    yield "response_format", request.response_format
+    if isinstance(request, ChatRequest | CompletionRequest):
+        yield "response_format", request.response_format
+    if not isinstance(request, ChatRequest):
+        return
     yield "tool_choice", request.tool_choice
     for place, tool in enumerate(request.tools or ()):
         yield f"tools[{place}]", tool

@@ -1,7 +1,7 @@
 """Bytes of generated tokens become text that is safe to show."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 _Node = dict[str, int]
@@ -23,17 +23,19 @@ class TextStream:
 
     Args:
         stops: The stop strings; empty ones are ignored.
+        shown: Those of them that the text ends with, instead of before them.
     """
 
-    __slots__ = ("_automaton", "_decode", "_held", "_state", "stopped")
+    __slots__ = ("_automaton", "_decode", "_held", "_shown", "_state", "stopped")
 
-    def __init__(self, stops: Sequence[str] = ()) -> None:
+    def __init__(self, stops: Sequence[str] = (), *, shown: Collection[str] = ()) -> None:
         self.stopped: str | None = None
         """The stop string that ended the text, or ``None``."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         wanted = [stop for stop in stops if stop]
         self._automaton = _Automaton(wanted) if wanted else None
         self._state = _ROOT
+        self._shown = shown
         self._held = ""
 
     def push(self, data: bytes) -> str:
@@ -70,7 +72,7 @@ class TextStream:
                 self.stopped = stop
                 seen = self._held + text[:position]
                 self._held = ""
-                return seen[: len(seen) - len(stop)]
+                return seen if stop in self._shown else seen[: len(seen) - len(stop)]
         self._state = state
         return self._release(self._held + text, automaton.depth[state])
 

@@ -66,6 +66,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "logit_bias of everything": {"logit_bias": {str(token): -100.0 for token in range(1000)}},
     "min_tokens": {"min_tokens": 4},
     "ignore_eos": {"ignore_eos": True},
+    "tokens that end it": {"stop_token_ids": [5, 6], "min_tokens": 2},
+    "a stop that is shown": {"stop": ["e", "a"], "include_stop_str_in_output": True},
     "negative seed": {"seed": -1, "temperature": 1.0},
     "largest seed": {"seed": 2**63 - 1, "temperature": 1.0},
     "grammar": {"grammar": 'root ::= "yes" | "no"'},
@@ -90,6 +92,7 @@ CHAT_OPTIONS: dict[str, dict[str, Any]] = {
     "tools and one of them": {"tools": [_TOOL], "tool_choice": "required", "max_tokens": 64},
     "reasoning_effort": {"reasoning_effort": "low"},
     "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": False}},
+    "no answer is opened": {"add_generation_prompt": False},
 }
 
 COMPLETION_OPTIONS: dict[str, dict[str, Any]] = {
@@ -103,6 +106,7 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "grammar": {"grammar": "root ::= ("},
     "regex": {"regex": "([a-z"},
     "logit_bias": {"logit_bias": {"Paris": 5.0}},
+    "stop_token_ids": {"stop_token_ids": [2**31 - 1]},
 }
 """Options that no engine can honour."""
 

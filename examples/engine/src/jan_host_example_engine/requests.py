@@ -19,6 +19,7 @@ _HONOURED = frozenset(
 _ASKS_NOTHING: dict[str, Any] = {
     "tool_choice": "none",
     "parallel_tool_calls": True,
+    "add_generation_prompt": True,
     "response_format": TextFormat(),
     "typical_p": 1.0,
     "repeat_penalty": 1.0,

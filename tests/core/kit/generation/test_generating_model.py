@@ -13,6 +13,7 @@ from jan_host import (
     Completes,
     ContextLengthExceededError,
     InvalidRequestError,
+    StreamOptions,
     Tokenizes,
     UnavailableError,
     UnsupportedError,
@@ -84,6 +85,7 @@ async def test_the_model_s_own_limit_gives_way_where_the_context_ends(make: Make
     [
         ({"best_of": 3}, UnsupportedError),
         ({"logit_bias": {"900": 1}}, InvalidRequestError),
+        ({"stop_token_ids": [900]}, InvalidRequestError),
         ({"samplers": ["dice"]}, InvalidRequestError),
         ({"regex": "["}, InvalidRequestError),
     ],
@@ -152,3 +154,32 @@ async def test_a_system_prompt_of_the_settings_is_told(make: Make) -> None:
     told = await collect(make(system_prompt="Speak French.").chat(ChatRequest(messages=chat("Hi").messages)))
 
     assert told.usage.prompt_tokens > plain.usage.prompt_tokens + len("Speak French.")
+
+
+async def test_a_text_ends_at_a_token_that_the_request_names(make: Make) -> None:
+    ends = [ord("z"), ord("o")]
+    answer = await collect(make().complete(completion("Say", stop_token_ids=ends)))
+    later = await collect(make().complete(completion("Say", stop_token_ids=ends, min_tokens=3)))
+
+    assert (answer.text, answer.reason) == ("B", "stop")
+    assert (later.text, later.reason) == ('B"nj', "stop")
+
+
+async def test_a_text_ends_with_its_stop_string_on_demand(make: Make) -> None:
+    options = {"stop": ["our", "xyz"], "include_stop_str_in_output": True}
+    text = await collect(make().complete(completion("Say", **options)))
+    said = await collect(make(template=QWEN25).chat(request(**options, max_tokens=20)))
+
+    assert (text.text, text.reason) == ("Bonjour", "stop")
+    assert (said.text, said.reason) == ("Bonjour", "stop")
+
+
+async def test_usage_is_told_all_along_on_demand(make: Make) -> None:
+    told = StreamOptions(include_usage=True, continuous_usage_stats=True)
+    asked = completion("Say", n=2, echo=True, stream=True, stream_options=told)
+    answer = await collect(make().complete(asked))
+
+    counts = [delta.usage.completion_tokens for delta in answer.deltas if delta.usage]
+    assert len(counts) == len(answer.deltas)
+    assert (counts[0], counts[-1]) == (0, 2 * (len("Bonjour.") + 1))
+    assert counts == sorted(counts)

@@ -40,3 +40,34 @@ def test_what_a_schema_says_about_itself_is_no_matter() -> None:
     plain = Form.of_schema({"type": "string"}, param="x")
     assert Form.of_schema({"type": "string", "$schema": "nonsense"}, param="x") == plain
     assert Form.of_schema({"type": "string", "x-guidance": {"lenient": True}}, param="x") == plain
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
+        {"type": "json_schema", "json_schema": {"schema": SCHEMA}},
+        {"type": "json_schema", "schema": SCHEMA},
+        {"type": "json_object", "schema": SCHEMA},
+    ],
+)
+def test_all_spellings_of_a_schema_mean_the_same(wanted: dict[str, Any]) -> None:
+    chat, text = (
+        form_of(_ask(response_format=wanted)),
+        form_of(msgspec.convert({"prompt": "Hi", "response_format": wanted}, CompletionRequest)),
+    )
+    assert chat is not None
+    assert chat == text == Form.of_schema(SCHEMA, param=chat.param, exact=False)
+
+
+def test_a_format_without_its_schema_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="no schema"):
+        form_of(_ask(response_format={"type": "json_schema"}))
+
+
+def test_an_empty_grammar_is_none() -> None:
+    assert form_of(_ask(grammar="", regex="")) is None
+    assert form_of(_ask(grammar="", regex="x")) == Form.of_regex("x", param="regex")

@@ -234,6 +234,42 @@ async def test_reasoning_can_be_left_in_the_text() -> None:
     assert (await plain.ask(request(tools=None))).reader is None
 
 
+@pytest.mark.parametrize("source", [templates.QWEN3, templates.DEEPSEEK_R1, templates.MAGISTRAL])
+async def test_a_request_can_leave_reasoning_in_the_text(source: str) -> None:
+    asked = await ask(source, tools=None, reasoning_format="none")
+
+    assert asked.reader is None
+    assert asked.stops == (await ask(source, tools=None)).stops
+
+
+async def test_reasoning_that_is_left_in_the_text_hides_no_calls() -> None:
+    asked = await ask(templates.QWEN3, reasoning_format="none")
+    assert asked.reader is not None
+
+    said = asked.reader().push(
+        b'<think>Hm.</think><tool_call>{"name": "get_time", "arguments": {}}</tool_call>'
+    )
+    assert (said.reasoning, said.text) == ("", "<think>Hm.</think>")
+    assert next(call.function.name for call in said.tool_calls if call.function) == "get_time"
+
+
+@pytest.mark.parametrize("word", ["auto", "deepseek"])
+async def test_other_words_leave_reasoning_as_it_is_set_up(word: str) -> None:
+    asked = await ask(templates.QWEN3, tools=None, reasoning_format=word)
+    assert asked.reader is not None
+
+    assert asked.reader().push(b"<think>Hm.</think>").reasoning == "Hm."
+
+
+async def test_no_effort_is_no_thinking() -> None:
+    silent = await prompt(templates.QWEN3, tools=None, reasoning_effort="none")
+    wanted = {"enable_thinking": True}
+    heard = await prompt(templates.QWEN3, tools=None, reasoning_effort="none", chat_template_kwargs=wanted)
+
+    assert silent.endswith("<think>\n\n</think>\n\n")
+    assert heard == await prompt(templates.QWEN3, tools=None)
+
+
 async def test_plain_models_without_tools_are_not_read_at_all() -> None:
     assert (await ask(templates.CHATML, tools=None)).reader is None
     assert (await ask(templates.CHATML, tool_choice="none")).reader is None
@@ -273,3 +309,37 @@ async def test_control_tokens_in_results_stay_text() -> None:
     asked = await Dialogue(template, {}).ask(request(messages=messages))
 
     assert any("<|im_end|>" in segment.text for segment in asked.segments if not segment.control)
+
+
+BEGUN = [{"role": "user", "content": "Count."}, {"role": "assistant", "content": "One, two"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "end"),
+    [
+        ({}, "assistant\nOne, two"),
+        ({"continue_final_message": True, "add_generation_prompt": False}, "assistant\nOne, two"),
+        ({"continue_final_message": False}, "One, two<|im_end|>\n<|im_start|>assistant\n"),
+        ({"add_generation_prompt": True}, "One, two<|im_end|>\n<|im_start|>assistant\n"),
+        ({"continue_final_message": False, "add_generation_prompt": False}, "One, two<|im_end|>\n"),
+    ],
+)
+async def test_an_answer_that_is_begun_is_gone_on_with_or_not(fields: dict[str, Any], end: str) -> None:
+    assert (await prompt(templates.CHATML, messages=BEGUN, tools=None, **fields)).endswith(end)
+
+
+async def test_no_answer_is_opened_on_demand() -> None:
+    written = await prompt(templates.CHATML, messages=BEGUN[:1], tools=None, add_generation_prompt=False)
+
+    assert written.endswith("Count.<|im_end|>\n")
+
+
+@pytest.mark.parametrize(
+    ("messages", "fields"),
+    [(BEGUN, {"add_generation_prompt": True}), (BEGUN[:1], {})],
+)
+async def test_what_can_not_be_gone_on_with_is_refused(
+    messages: list[dict[str, Any]], fields: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        await prompt(templates.CHATML, messages=messages, continue_final_message=True, **fields)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from jan_host.contract.errors import InvalidRequestError
 from jan_host.contract.options import GenerationOptions
+from jan_host.kit.generation.asking import check_ids
 
 
 class Adjust(Protocol):
@@ -52,15 +53,18 @@ def adjustments(options: GenerationOptions, ends: npt.NDArray[np.int32], vocabul
         vocabulary: How many tokens the model gives scores for.
 
     Raises:
-        InvalidRequestError: ``logit_bias`` names a token that does not exist.
+        InvalidRequestError: ``logit_bias`` or ``stop_token_ids`` names a token that does not exist.
     """
+    stops = options.stop_token_ids or ()
+    check_ids(stops, vocabulary, "stop_token_ids")
     found: list[Adjust] = []
-    if options.logit_bias:
-        found.append(LogitBias(_bias(options.logit_bias, vocabulary)))
+    biases = options.biases()
+    if biases:
+        found.append(LogitBias(_bias(biases, vocabulary)))
     if options.ignore_eos:
         found.append(NoEnd(ends, None))
     elif options.min_tokens:
-        found.append(NoEnd(ends, options.min_tokens))
+        found.append(NoEnd(np.union1d(ends, np.array(stops, np.int32)), options.min_tokens))
     return found
 
 

@@ -30,7 +30,8 @@ async def answer(scheduler: Scheduler, job: Job[Any], opening: str = "") -> Asyn
                     break
         if opening or job.prompt_logprobs:
             for choice in job.choices:
-                yield Delta(index=choice.index, text=opening, logprobs=job.prompt_logprobs)
+                usage = job.usage() if job.terms.counts else None
+                yield Delta(index=choice.index, text=opening, logprobs=job.prompt_logprobs, usage=usage)
         for delta in held:
             yield delta
         async for delta in deltas:

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from collections.abc import Sequence as Items
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic
+from typing import Final, Generic
 
 import numpy as np
 
@@ -18,9 +19,41 @@ from jan_host.contract.generation import (
     TokenLogprob,
     Usage,
 )
+from jan_host.contract.options import GenerationOptions
 from jan_host.kit.generation.prompts import Prompt
 from jan_host.kit.generation.sequences import S, Sequence
 from jan_host.kit.tools.reading import PlainReader, Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a request wants beside answers to its prompt."""
+
+    tells_prompt: bool = False
+    """Whether to tell the log probabilities of the tokens of the prompt that the client sent."""
+    fresh: bool = False
+    """Whether all of the prompt is computed, whatever of it was computed before."""
+    counts: bool = False
+    """Whether every delta tells the usage so far."""
+    ends: Container[int] = ()
+    """Tokens at which a choice ends, beside those of the vocabulary."""
+    shown_stops: Items[str] = ()
+    """Stop strings that an answer of plain text ends with, instead of before them."""
+
+    @classmethod
+    def of(cls, request: GenerationOptions, *, tells_prompt: bool) -> "Terms":
+        """Those of a request."""
+        streamed = request.stream_options if request.stream else None
+        return cls(
+            tells_prompt=tells_prompt,
+            fresh=request.cache_prompt is False,
+            counts=bool(streamed and streamed.continuous_usage_stats),
+            ends=frozenset(request.stop_token_ids or ()),
+            shown_stops=request.shown_stops(),
+        )
+
+
+PLAIN: Final = Terms()
 
 
 class Job(Generic[S]):
@@ -33,7 +66,7 @@ class Job(Generic[S]):
         samplers: One for each choice.
         stops: Stop strings of answers that are plain text.
         limit: How many tokens each choice may have; none at all only where the prompt is told.
-        tells: Whether to tell the log probabilities of the tokens of the prompt that the client sent.
+        terms: What else the request wants.
         reader: Makes what reads an answer that is not plain text, for each choice.
         shown: The bytes of control tokens that the reader needs to see.
     """
@@ -45,7 +78,7 @@ class Job(Generic[S]):
         *,
         stops: Items[str],
         limit: int,
-        tells: bool = False,
+        terms: Terms = PLAIN,
         reader: Callable[[], Reader] | None = None,
         shown: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
@@ -53,7 +86,8 @@ class Job(Generic[S]):
         """The prompt as the engine made it, with whatever it wants its stepper to know."""
         self.prompt = np.asarray(prompt.ids, np.int32)
         self.mailbox: asyncio.Queue[Delta | JanHostError] = asyncio.Queue()
-        self.tell_from = prompt.added if tells else None
+        self.terms = terms
+        self.tell_from = prompt.added if terms.tells_prompt else None
         """From which token of the prompt on log probabilities are told."""
         self.prompt_logprobs: list[TokenLogprob] = []
         """Of the tokens from `tell_from` on; complete before anything of the first choice is made known."""
@@ -66,7 +100,7 @@ class Job(Generic[S]):
         self.open_choices = len(samplers)
         self.shown = shown
         self._is_plain = reader is None
-        readers = [PlainReader(stops) if reader is None else reader() for _ in samplers]
+        readers = [PlainReader(stops, terms.shown_stops) if reader is None else reader() for _ in samplers]
         self.choices = [
             Sequence(self, index, *parts, limit)
             for index, parts in enumerate(zip(samplers, readers, strict=True))

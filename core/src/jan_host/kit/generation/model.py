@@ -16,7 +16,7 @@ from jan_host.kit.generation.answering import answer, nothing
 from jan_host.kit.generation.asking import refuse_best_of, token_limit
 from jan_host.kit.generation.choices import ChoicePlan
 from jan_host.kit.generation.holding import constraints_of
-from jan_host.kit.generation.jobs import Job
+from jan_host.kit.generation.jobs import Job, Terms
 from jan_host.kit.generation.prompts import Prompt, off_loop
 from jan_host.kit.generation.scheduler import Scheduler, Stepper
 from jan_host.kit.generation.sequences import Observes
@@ -209,7 +209,7 @@ class GeneratingModel(LoadedModel, Generic[S]):
             samplers,
             stops=asked.stops,
             limit=limit,
-            tells=tells,
+            terms=Terms.of(request, tells_prompt=tells),
             reader=asked.reader,
             shown=asked.shown,
         )

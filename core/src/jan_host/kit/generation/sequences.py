@@ -70,6 +70,11 @@ class Sequence(Generic[S]):
         return self._tokens[: self.length]
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether it takes nothing over that was computed before; one choice does that for all of a job."""
+        return self.job.terms.fresh and self.index == 0
+
+    @property
     def pending(self) -> int:
         """How many tokens the model has not seen yet."""
         return self.length - self.past
@@ -134,14 +139,14 @@ class Sequence(Generic[S]):
         """
         constraint = self.sampler.constraint
         forced = constraint.accept(token) if constraint is not None else ()
-        if logprob is not None and token not in vocab.ends:
+        if logprob is not None and not self._ends_at(token, vocab):
             self._logprobs.hold(logprob, len(vocab.piece(token)))
         said = Said()
         for each in (token, *forced):
             if self.generated >= self.limit:
                 return self.end("length", said)
             self._count()
-            if each in vocab.ends:
+            if self._ends_at(each, vocab):
                 return self.end("stop", said)
             said += self._add(each, vocab)
             if self.reader.stopped:
@@ -154,6 +159,9 @@ class Sequence(Generic[S]):
         if not said:
             return None
         return self._delta(said, self._logprobs.release(said.text, all_of_them=self.reader.parses))
+
+    def _ends_at(self, token: int, vocab: Vocabulary) -> bool:
+        return token in vocab.ends or token in self.job.terms.ends
 
     def _count(self) -> None:
         self.generated += 1
@@ -188,4 +196,5 @@ class Sequence(Generic[S]):
             reasoning=said.reasoning,
             tool_calls=said.tool_calls,
             logprobs=logprobs,
+            usage=self.job.usage() if self.job.terms.counts else None,
         )

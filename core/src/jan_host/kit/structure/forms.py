@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from jan_host.contract.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat, TextFormat
+from jan_host.contract.chat import ChatRequest, JsonObjectFormat, JsonSchema, JsonSchemaFormat, TextFormat
+from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
 from jan_host.kit.structure.gbnf import is_gbnf, lark_of
@@ -73,7 +74,7 @@ def form_of(request: GenerationOptions) -> Form | None:
 
 
 def _of_format(request: GenerationOptions) -> Form | None:
-    wanted = request.response_format if isinstance(request, ChatRequest) else None
+    wanted = request.response_format if isinstance(request, ChatRequest | CompletionRequest) else None
     if wanted is None or isinstance(wanted, TextFormat):
         return None
     if isinstance(wanted, JsonObjectFormat):
@@ -81,7 +82,12 @@ def _of_format(request: GenerationOptions) -> Form | None:
             return Form.of_schema(wanted.schema, param="response_format.schema", exact=False)
         return Form.of_schema(Form.ANY_OBJECT, param="response_format", spaced=True)
     if isinstance(wanted, JsonSchemaFormat):
-        given = wanted.json_schema
+        if wanted.json_schema is None and wanted.schema is None:
+            raise InvalidRequestError(
+                "response_format has no schema. Send it as json_schema.schema, or ask for json_object.",
+                param="response_format.json_schema",
+            )
+        given = wanted.json_schema or JsonSchema(schema=wanted.schema)
         if given.schema is None:
             return Form.of_schema(Form.ANY_OBJECT, param="response_format", spaced=True)
         exact = bool(given.strict)
@@ -93,8 +99,8 @@ def _of_format(request: GenerationOptions) -> Form | None:
 
 
 def _of_grammar(request: GenerationOptions) -> Form | None:
-    return None if request.grammar is None else Form.of_grammar(request.grammar, param="grammar")
+    return None if not request.grammar else Form.of_grammar(request.grammar, param="grammar")
 
 
 def _of_regex(request: GenerationOptions) -> Form | None:
-    return None if request.regex is None else Form.of_regex(request.regex, param="regex")
+    return None if not request.regex else Form.of_regex(request.regex, param="regex")

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from jan_host.contract.chat import ChatMessage, ChatRequest
+from jan_host.contract.errors import InvalidRequestError
 from jan_host.contract.unknown import as_plain
 from jan_host.kit.conversation import Message, image_urls
 from jan_host.kit.segments import Segment, text
@@ -43,6 +44,33 @@ class Asked:
     """What calls match in an answer that may call tools."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a model's answers are written, and what of that a reader tells apart."""
+
+    format: Format
+    tags: tuple[Tags, ...]
+    """Those of reasoning; none where it stays in the text."""
+    shown: Mapping[int, bytes]
+    """The bytes of control tokens that the reader needs to see."""
+
+    @classmethod
+    def of(cls, template: str, control: Mapping[str, int], *, reasoning: bool) -> "_Manner":
+        """What a template's text tells.
+
+        Args:
+            template: The text.
+            control: The vocabulary's control tokens by their text.
+            reasoning: Whether reasoning is told apart from content.
+        """
+        found = recognize(template)
+        if isinstance(found, HarmonyFormat):
+            found = HarmonyFormat(reasons=reasoning)
+        tags = known_tags(template) if reasoning else ()
+        special = (*found.special, *(tag for each in tags for tag in each))
+        return cls(found, tags, {control[token]: token.encode() for token in special if token in control})
+
+
 class Dialogue:
     """Makes prompts for one model.
 
@@ -51,7 +79,7 @@ class Dialogue:
         control: The vocabulary's control tokens by their text.
         system_prompt: For conversations without a system message.
         variables: For the template; those of a request go over them.
-        reasoning: Whether reasoning is told apart from content.
+        reasoning: Whether reasoning is told apart from content, where a request does not say.
         images: Whether the model takes images.
     """
 
@@ -70,16 +98,9 @@ class Dialogue:
         self._system_prompt = system_prompt
         self._variables = dict(variables)
         self._images = images
-        self.format = self._format(reasoning)
-        """How the model calls tools."""
-        self._tags = known_tags(template.source) if reasoning else ()
-        special = (*self.format.special, *(tag for tags in self._tags for tag in tags))
-        self._shown = {control[token]: token.encode() for token in special if token in control}
+        self._manner = _Manner.of(template.source, control, reasoning=reasoning)
+        self._untold = _Manner.of(template.source, control, reasoning=False)
         self._thinks = ".thinking" in template.source
-
-    def _format(self, reasoning: bool) -> Format:
-        found = recognize(self._template.source)
-        return HarmonyFormat(reasons=reasoning) if isinstance(found, HarmonyFormat) else found
 
     async def ask(self, request: ChatRequest) -> Asked:
         """The prompt of a conversation, and how to read the answers.
@@ -91,35 +112,38 @@ class Dialogue:
             UnsupportedError: A tool of another type than function, or a part that the model can't read.
         """
         wanted = wanted_tools(request)
+        manner = self._untold if request.reasoning_format == "none" else self._manner
         messages = self._messages(request, wanted)
-        last = request.messages[-1]
         images = image_urls(request.messages)
         segments = await self._template.render(
             messages,
             tools=wanted.tools if self._template.shows.tools else None,
-            continue_final=last.role == "assistant" and not last.tool_calls and bool(last.content),
+            add_generation_prompt=request.add_generation_prompt is not False,
+            continue_final=_goes_on(request),
             variables={**self._variables, **_variables(request)},
             images=self._images and bool(images),
         )
         stops = [*request.stops(), *self._template.stop_texts]
-        inside = opened(self._tags, text(segments[-3:])[-_END:])
-        reader = self._reader(wanted, stops, inside)
-        form, calls = self._forms(wanted, inside)
+        inside = opened(manner.tags, text(segments[-3:])[-_END:])
+        reader = _reader(manner, wanted, stops, request.shown_stops(), inside)
+        form, calls = self._forms(manner, wanted, inside)
         return Asked(
             segments=segments,
             images=images,
             stops=stops,
             reader=reader,
-            shown=self._shown,
+            shown=manner.shown,
             form=form,
             calls=calls,
         )
 
-    def _forms(self, wanted: WantedTools, inside: Tags | None) -> tuple[Form | None, LazyForm | None]:
+    def _forms(
+        self, manner: _Manner, wanted: WantedTools, inside: Tags | None
+    ) -> tuple[Form | None, LazyForm | None]:
         """What the answer matches where it must call, or what its calls match where it may."""
         if not wanted.tools:
             return None, None
-        given = Calling(self.format, wanted, self._control, tags=self._tags, inside=inside)
+        given = Calling(manner.format, wanted, self._control, tags=manner.tags, inside=inside)
         return (given.must_call(), None) if wanted.must else (None, given.may_call())
 
     def _messages(self, request: ChatRequest, wanted: WantedTools) -> list[Message | ChatMessage]:
@@ -128,29 +152,54 @@ class Dialogue:
             messages = [ChatMessage(role="system", content=self._system_prompt), *messages]
         shown = self._template.shows
         told = wanted.tools and not shown.tools
-        instructions = self.format.instructions(wanted.tools) if told else ""
-        found = history(messages, shown, self.format, instructions)
+        instructions = self._manner.format.instructions(wanted.tools) if told else ""
+        found = history(messages, shown, self._manner.format, instructions)
         if shown.calls and not shown.several:
             found = one_at_a_time(found)
         return [_with_thinking(each) for each in found] if self._thinks else found
 
-    def _reader(
-        self, wanted: WantedTools, stops: list[str], inside: Tags | None
-    ) -> Callable[[], Reader] | None:
-        if not wanted.tools and not self._tags and not self.format.structured:
-            return None
-        return Reading(
-            format=self.format,
-            names=wanted.names,
-            most=wanted.most,
-            tags=self._tags,
-            inside=inside,
-            stops=stops,
-        ).reader
+
+def _reader(
+    manner: _Manner, wanted: WantedTools, stops: list[str], shown_stops: list[str], inside: Tags | None
+) -> Callable[[], Reader] | None:
+    if not wanted.tools and not manner.tags and not manner.format.structured:
+        return None
+    return Reading(
+        format=manner.format,
+        names=wanted.names,
+        most=wanted.most,
+        tags=manner.tags,
+        inside=inside,
+        stops=stops,
+        shown_stops=shown_stops,
+    ).reader
+
+
+def _goes_on(request: ChatRequest) -> bool:
+    """Whether the answer goes on with the last message: where that is the assistant's, unless said otherwise.
+
+    Raises:
+        InvalidRequestError: The answer is to go on with it, and to be one of its own.
+    """
+    if request.continue_final_message is not None:
+        if request.continue_final_message and request.add_generation_prompt:
+            raise InvalidRequestError(
+                "continue_final_message goes on with the last message, add_generation_prompt opens another"
+                " one. Send one of them.",
+                param="continue_final_message",
+            )
+        return request.continue_final_message
+    last = request.messages[-1]
+    is_begun = last.role == "assistant" and not last.tool_calls and bool(last.content)
+    return is_begun and not request.add_generation_prompt
 
 
 def _variables(request: ChatRequest) -> dict[str, Any]:
-    effort = {} if request.reasoning_effort is None else {"reasoning_effort": request.reasoning_effort}
+    effort: dict[str, Any] = {}
+    if request.reasoning_effort is not None:
+        effort["reasoning_effort"] = request.reasoning_effort
+    if request.reasoning_effort == "none":
+        effort["enable_thinking"] = False  # what the templates of models that need not reason call it
     return {**effort, **(request.chat_template_kwargs or {})}
 
 

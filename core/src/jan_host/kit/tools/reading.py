@@ -1,7 +1,7 @@
 """An answer is read while it is generated: bytes become text, reasoning and calls."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -48,13 +48,14 @@ class PlainReader:
 
     Args:
         stops: Stop strings.
+        shown: Those of them that the answer ends with, instead of before them.
     """
 
     parses: ClassVar = False
     is_reasoning = False
 
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stream = TextStream(stops)
+    def __init__(self, stops: Sequence[str], shown: Collection[str] = ()) -> None:
+        self._stream = TextStream(stops, shown=shown)
 
     @property
     def stopped(self) -> bool:
@@ -89,6 +90,8 @@ class Reading:
     """The tags that the prompt has opened."""
     stops: Sequence[str] = ()
     """Stop strings; they are looked for in the content alone."""
+    shown_stops: Collection[str] = ()
+    """Those of them that the content ends with, instead of before them."""
 
     def reader(self) -> "AnswerReader":
         """A reader for one choice."""
@@ -110,7 +113,13 @@ class AnswerReader:
     def __init__(self, reading: Reading) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._feed = Feed()
-        self._sink = Sink(reading.names, most=reading.most, stops=reading.stops, new_id=reading.format.new_id)
+        self._sink = Sink(
+            reading.names,
+            most=reading.most,
+            stops=reading.stops,
+            shown=reading.shown_stops,
+            new_id=reading.format.new_id,
+        )
         self._steps = _answer(self._feed, self._sink, reading)
         self._ended = False
 

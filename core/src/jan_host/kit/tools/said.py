@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -71,6 +71,7 @@ class Sink:
         names: The tools that may be called.
         most: How many calls there may be; ``None`` for any number.
         stops: Stop strings; they are looked for in the content alone, and do not reach over a call.
+        shown: Those of them that the content ends with, instead of before them.
         new_id: Makes ids of calls.
     """
 
@@ -80,6 +81,7 @@ class Sink:
         *,
         most: int | None = None,
         stops: Sequence[str] = (),
+        shown: Collection[str] = (),
         new_id: NewId = long_id,
     ) -> None:
         self.names = frozenset(names)
@@ -92,7 +94,7 @@ class Sink:
         self._new_id = new_id
         self._ids: set[str] = set()
         self._said = Said(tool_calls=[])
-        self._stops = TextStream(stops)
+        self._stops = TextStream(stops, shown=shown)
         self._content = _Trimmed(holds=bool(names))
         self._reasoning = _Trimmed(holds=True)
         self._reasoning.skip()

@@ -109,6 +109,8 @@ def shareable(sequence: Sequence[Any]) -> int:
 
     An image that must be computed at once is taken over whole, or not at all.
     """
+    if sequence.is_fresh:
+        return 0
     prompt, most = seeing(sequence), sequence.length - 1
     if prompt is None:
         return most
