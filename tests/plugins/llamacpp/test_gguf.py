@@ -13,6 +13,7 @@ from jan_host import ModelBrokenError
 from jan_host_llamacpp.ggml import FILE_TYPES, REMOVED_TYPES, TENSOR_TYPES
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Array
+from jan_host_llamacpp.layers import Kept, kept_by
 
 from tests.plugins.llamacpp.writing import raw, tensor, text, write_model
 
@@ -32,7 +33,7 @@ def test_the_real_model(smollm2: Path) -> None:
     assert (header.context_length, header.block_count, header.embedding_length) == (8192, 30, 576)
     assert (header.parameters, header.vocabulary_size, len(header.tensors)) == (134_515_008, 49_152, 272)
     assert header.promised == header.size == smollm2.stat().st_size
-    assert header.key_value_sizes() == (30 * 3 * 64, 30 * 3 * 64)
+    assert kept_by(header) == Kept(keys=30 * 3 * 64, values=30 * 3 * 64, state=0)
     assert header.chat_template is not None
     assert "<|im_start|>" in header.chat_template
     assert not header.is_projector
@@ -132,7 +133,7 @@ def test_heads_that_differ_by_layer(tmp_path: Path) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
-    assert read_header(path).key_value_sizes() == (7 * 64, 7 * 32)
+    assert kept_by(read_header(path)) == Kept(keys=7 * 64, values=7 * 32, state=0)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def test_damage_is_refused_or_harmless(tmp_path: Path, changes: list[tuple[int, 
         assert error.message.startswith("damaged.gguf ")  # noqa: PT017  # sound files are fine too
     else:
         assert header.promised <= len(data)
-        assert header.key_value_sizes() >= (0, 0)
+        assert kept_by(header).keys >= 0
         assert header.quantization
 
 
@@ -280,4 +281,5 @@ def test_strings_longer_than_a_window(tmp_path: Path) -> None:
 def test_a_count_of_layers_that_no_model_has_is_refused(tmp_path: Path) -> None:
     path = write_model(tmp_path / "tower.gguf", layers=2**32 - 1)
     assert "tower.gguf is damaged: it claims to have 4294967295 layers" in broken(path)
-    assert read_header(write_model(tmp_path / "tall.gguf", layers=512)).key_value_sizes() == (8192, 8192)
+    tall = read_header(write_model(tmp_path / "tall.gguf", layers=512))
+    assert kept_by(tall) == Kept(keys=8192, values=8192, state=0)

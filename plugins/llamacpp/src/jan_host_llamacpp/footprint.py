@@ -17,8 +17,9 @@ from jan_host_llamacpp.adapters.files import adapter_files
 from jan_host_llamacpp.embedding.purpose import Purpose, purpose_of
 from jan_host_llamacpp.gguf import read_header
 from jan_host_llamacpp.header import Header
+from jan_host_llamacpp.layers import kept_by
 from jan_host_llamacpp.magic import is_gguf
-from jan_host_llamacpp.sizing import cells_of, context_of, parallel_sequences, sequence_bytes
+from jan_host_llamacpp.sizing import MOST_TEXTS, cells_of, context_of, parallel_sequences, sequence_bytes
 
 _DEVICE_LIBRARIES = ("cuda", "hip", "metal", "musa", "sycl", "vulkan")
 _FLOAT: Final = 4
@@ -73,7 +74,9 @@ def _context_bytes(header: Header, settings: Any) -> tuple[int, int]:
     if purpose is not None and (purpose.embeds or purpose.ranks):
         compute += _reading_bytes(header, settings, whole=purpose.encodes)
         if not purpose.encodes:
-            cache_size += context_of(header, settings) * sum(header.key_value_sizes()) * 2
+            kept = kept_by(header)
+            cache_size += 2 * context_of(header, settings) * (kept.keys + kept.values)
+            cache_size += _FLOAT * MOST_TEXTS * kept.state
     return cache_size, compute
 
 
@@ -96,7 +99,7 @@ def _layer_numbers(header: Header) -> int:
 
 
 def _heads(header: Header) -> int:
-    return max(header.integers(header.own("attention.head_count"), header.block_count), default=1)
+    return max(header.heads, default=1)
 
 
 def _purpose(header: Header, settings: Any) -> Purpose | None:

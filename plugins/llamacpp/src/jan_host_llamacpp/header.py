@@ -72,6 +72,11 @@ class Header:
         single = self.integer(key)
         return [single] * min(count, MOST_LAYERS) if single is not None else []
 
+    def flags(self, key: str, count: int) -> list[bool]:
+        """One yes or no for each of `count` layers, where the value is such a list."""
+        listed = isinstance(self.metadata.get(key), Array)
+        return [bool(item) for item in self.integers(key, count)] if listed else []
+
     @cached_property
     def architecture(self) -> str:
         """The architecture's name: the prefix of its own keys."""
@@ -139,20 +144,14 @@ class Header:
         kinds = ("clip.vision.projection_dim", "clip.audio.projection_dim")
         return width in {self.integer(key) for key in kinds}
 
-    def key_value_sizes(self) -> tuple[int, int]:
-        """Numbers that one token adds to the KV cache, over all layers: of its keys, and of its values."""
-        key_heads = self.integers(self.own("attention.head_count_kv"), self.block_count) or self._heads
-        key, value = self.head_sizes()
-        total = sum(key_heads)
-        return total * key, total * value
-
     def head_sizes(self) -> tuple[int, int]:
         """Numbers of a key and of a value in one head of a layer."""
-        width = self.embedding_length // max(max(self._heads, default=1), 1)
+        width = self.embedding_length // max(max(self.heads, default=1), 1)
         key = self.integer(self.own("attention.key_length")) or width
         value = self.integer(self.own("attention.value_length")) or width
         return key, value
 
     @property
-    def _heads(self) -> list[int]:
+    def heads(self) -> list[int]:
+        """Attention heads of each layer; empty when the model has none."""
         return self.integers(self.own("attention.head_count"), self.block_count)

@@ -7,6 +7,7 @@ from jan_host.kit import bytes_from_words, free_memory
 
 from jan_host_llamacpp.ggml import block_of
 from jan_host_llamacpp.header import Header
+from jan_host_llamacpp.layers import kept_by
 
 DEFAULT_CONTEXT: Final = 4096
 MOST_PARALLEL: Final = 8
@@ -14,8 +15,13 @@ MEMORY_SHARE: Final = 0.25
 """The part of the free memory that the KV cache may fill when nobody says how many sequences there are."""
 MOST_FOR_PREFIXES: Final = 512 * 2**20
 """Bytes of RAM for prefixes, when nobody says how many; an eighth of the free memory at most."""
+MOST_TEXTS: Final = 64
+"""Texts of one batch, where they become vectors or scores."""
 _CELLS: Final = 256
 """A sequence has a multiple of so many cells (``GGML_PAD`` in llama.cpp's llama-context.cpp)."""
+
+_STATE_NUMBER: Final = 4
+"""Bytes of a number of a recurrent state."""
 
 
 def context_of(header: Header, settings: Any) -> int:
@@ -39,12 +45,13 @@ def parallel_sequences(header: Header, settings: Any) -> int:
 def sequence_bytes(header: Header, settings: Any) -> int:
     """The KV cache of one sequence.
 
-    Numbers of a token (keys and values, over all layers) x bytes of a number x cells. Where the layers of a
-    sliding window keep less (`swa_full` is false), it is less than that.
+    Numbers of a token (keys and values, over all layers) x bytes of a number x cells, and the state of
+    recurrent layers. Where the layers of a sliding window keep less (`swa_full` is false), it is less than
+    that.
     """
-    keys, values = header.key_value_sizes()
-    one = _bytes_of(keys, settings.cache_type_k) + _bytes_of(values, settings.cache_type_v)
-    return cells_of(header, settings) * one
+    kept = kept_by(header)
+    one = _bytes_of(kept.keys, settings.cache_type_k) + _bytes_of(kept.values, settings.cache_type_v)
+    return cells_of(header, settings) * one + kept.state * _STATE_NUMBER
 
 
 def prefix_room(settings: Any) -> int:

@@ -14,8 +14,8 @@ from jan_host_llamacpp.embedding.purpose import CLS, MEAN, Purpose
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import encoder_params
 from jan_host_llamacpp.settings import Settings
+from jan_host_llamacpp.sizing import MOST_TEXTS
 
-MOST_TEXTS: Final = 64
 _ABORTED: Final = 2
 
 
