@@ -1,6 +1,7 @@
 """Bytes become text: whole characters, no trace of a stop string, whatever the pieces."""
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,20 @@ def test_the_stop_that_ends_first_wins_and_then_the_longest() -> None:
     longest = TextStream(["c", "bc"])
     assert longest.push(b"abc") == "a"
     assert longest.stopped == "bc"
+
+
+def test_all_choices_of_a_request_share_what_is_known_of_its_stops() -> None:
+    stops = [f"{number}{'ab' * 500}" for number in range(16)]
+    TextStream(stops)
+    tracemalloc.start()
+    try:
+        streams = [TextStream(list(stops)) for _ in range(64)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000  # 4 MB each, were it not so
+    assert streams[0].push(b"a" + stops[3].encode()) == "a"
+    assert (streams[0].stopped, streams[1].stopped) == (stops[3], None)
 
 
 def test_empty_stops_are_ignored() -> None:

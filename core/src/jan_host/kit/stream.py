@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Final
 
 _Node = dict[str, int]
@@ -32,8 +33,8 @@ class TextStream:
         self.stopped: str | None = None
         """The stop string that ended the text, or ``None``."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        wanted = [stop for stop in stops if stop]
-        self._automaton = _Automaton(wanted) if wanted else None
+        wanted = tuple(stop for stop in stops if stop)
+        self._automaton = _automaton(wanted) if wanted else None
         self._state = _ROOT
         self._shown = shown
         self._held = ""
@@ -125,3 +126,9 @@ class _Automaton:
                 pending.append(child)
             if self.ending[state] is None:
                 self.ending[state] = self.ending[self.fallback[state]]
+
+
+@lru_cache(maxsize=4)
+def _automaton(stops: tuple[str, ...]) -> _Automaton:
+    """One for all choices and prompts of a request: that of many long stop strings takes megabytes."""
+    return _Automaton(stops)
