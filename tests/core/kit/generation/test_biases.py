@@ -31,7 +31,9 @@ def test_nothing_changes_nothing(given: Any) -> None:
     assert biased(given) == [0] * SIZE
 
 
-@pytest.mark.parametrize("given", [{"8": 1}, [[8, 1]], [[-1, 1]], {" the": 1}, [[" the", 1]], [["", 1]]])
+@pytest.mark.parametrize(
+    "given", [{"8": 1}, [[8, 1]], [[-1, 1]], {" the": 1}, [[" the", 1]], [["", 1]], {"9" * 5000: 1}]
+)
 def test_what_is_no_token_is_refused(given: Any) -> None:
     with pytest.raises(InvalidRequestError, match="not a token id") as raised:
         biased(given)

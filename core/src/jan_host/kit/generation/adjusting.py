@@ -1,6 +1,6 @@
 """What changes the scores of tokens before one is chosen: biases, bans, and later the masks of a grammar."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,8 @@ import numpy.typing as npt
 from jan_host.contract.errors import InvalidRequestError
 from jan_host.contract.options import GenerationOptions
 from jan_host.kit.generation.asking import check_ids
+
+_MOST_DIGITS: Final = 32
 
 
 class Adjust(Protocol):
@@ -71,7 +73,8 @@ def adjustments(options: GenerationOptions, ends: npt.NDArray[np.int32], vocabul
 def _bias(given: dict[str, float], vocabulary: int) -> dict[int, float]:
     bias = {}
     for key, value in given.items():
-        if not key.isascii() or not key.isdigit() or int(key) >= vocabulary:
+        # Python reads no number of thousands of digits.
+        if not key.isascii() or not key.isdigit() or len(key) > _MOST_DIGITS or int(key) >= vocabulary:
             raise InvalidRequestError(
                 f"{key!r} is not a token id of this model. Use ids from 0 to {vocabulary - 1} as keys.",
                 param="logit_bias",
