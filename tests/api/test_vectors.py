@@ -36,6 +36,29 @@ def test_an_engine_that_gives_too_many_vectors_is_found_out(client: httpx.Client
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_error")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("embeddings", {"input": ["a"] * 2049}, "input"),
+        ("embeddings", {"input": [[1]] * 2049}, "input"),
+        ("rerank", {"query": "a", "documents": ["a"] * 2049}, "documents"),
+        ("rerank", {"query": "a", "texts": ["a"] * 2049}, "texts"),
+    ],
+)
+def test_more_texts_than_an_answer_could_hold_are_refused_before_any_work(
+    client: httpx.Client, path: str, body: dict[str, object], param: str
+) -> None:
+    answer = client.post(f"/v1/{path}", json={"model": MODEL, **body})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, param)
+    assert f"2049 texts in {param}; 2048 are the most" in error["message"]
+
+
+def test_one_text_of_many_tokens_is_one_text(client: httpx.Client) -> None:
+    answer = client.post("/v1/embeddings", json={"model": MODEL, "input": [[7] * 5000]})
+    assert len(answer.json()["data"]) == 1
+
+
 def test_rerank_sorts_and_cuts(client: httpx.Client) -> None:
     body = {
         "model": MODEL,

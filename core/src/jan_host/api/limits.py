@@ -52,6 +52,20 @@ def check_completion(request: CompletionRequest, config: ServerConfig) -> None:
         )
 
 
+def check_inputs(count: int, config: ServerConfig, param: str) -> None:
+    """Hold a number of texts against the operator's limit.
+
+    Raises:
+        InvalidRequestError: They are too many for one request.
+    """
+    if count > config.max_inputs:
+        raise InvalidRequestError(
+            f"There are {count} texts in {param}; {config.max_inputs} are the most in one request. Send"
+            " several requests.",
+            param=param,
+        )
+
+
 def _check_options(request: GenerationOptions, config: ServerConfig) -> None:
     if request.n is not None and request.n > config.max_n:
         raise InvalidRequestError(f"n is {request.n}; {config.max_n} is the most here.", param="n")
@@ -79,7 +93,7 @@ def _check_tools(request: ChatRequest, config: ServerConfig) -> None:
     if tools:
         _check_size(tools, config, "tools")
     choice = request.tool_choice
-    if choice is None or choice == "none":
+    if choice is None or choice in ("none", "auto"):  # clients say the latter also where they have no tools
         return
     if not tools:
         raise InvalidRequestError("tool_choice needs tools to choose from.", param="tool_choice")

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, UnsetType
 
 from jan_host.api.answers import model_name, plain_id
+from jan_host.api.limits import check_inputs
 from jan_host.api.operation import operation
 from jan_host.api.replies import Json, JsonStruct
 from jan_host.api.vectors import check_count
@@ -72,6 +73,7 @@ def rerank_routes(host: JanHost) -> list[HTTPRouteHandler]:
     async def create_rerank(data: JSONBody[RerankBody]) -> ASGIApp:
         """Score documents against a query; the most relevant comes first."""
         documents = _documents(data)
+        check_inputs(len(documents), host.config.server, "texts" if data.texts else "documents")
         request = RerankRequest(
             query=data.query,
             documents=documents,

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET
 
 from jan_host.api.answers import model_name, plain_id
+from jan_host.api.limits import check_inputs
 from jan_host.api.operation import operation
 from jan_host.api.replies import JsonStruct
 from jan_host.contract.completion import split_prompts
@@ -56,6 +57,7 @@ def vector_routes(host: JanHost) -> list[HTTPRouteHandler]:
     async def create_embedding(data: JSONBody[EmbeddingRequest]) -> ASGIApp:
         """Turn texts into vectors."""
         texts = split_prompts(data.input, "input")
+        check_inputs(len(texts), host.config.server, "input")
         request = msgspec.structs.replace(data, model=plain_id(data.model))
         result = await host.embed(request)
         check_count("vectors", len(result.embeddings), len(texts))

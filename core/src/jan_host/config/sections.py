@@ -39,6 +39,8 @@ class ServerConfig(msgspec.Struct, kw_only=True, frozen=True):
     max_tools: Positive = 128
     max_schema_bytes: Positive = 256 * 1024
     """The largest JSON schema, grammar or regular expression in a request."""
+    max_inputs: Positive = 2048
+    """The most texts that one request may have embedded or ranked: OpenAI's own number."""
     max_queue: Positive = 1024
     """The most requests at once, waiting ones included; more get 429."""
     body_timeout_seconds: Seconds = 30.0

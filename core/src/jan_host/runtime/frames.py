@@ -28,8 +28,9 @@ from jan_host.contract.generation import Delta
 from jan_host.contract.model import Model
 from jan_host.plugins import EngineOrigin
 
-MAX_FRAME_BYTES = 64 * 1024 * 1024
-"""Larger than any body that the API accepts, so that only a broken peer goes beyond it."""
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+"""Larger than any body that the API accepts, and than the vectors of 2,048 texts with 8,192 numbers each,
+so that only a broken peer goes beyond it."""
 
 _LENGTH = struct.Struct(">I")
 
