@@ -68,6 +68,19 @@ def test_a_stream_tells_usage_when_asked(client: httpx.Client) -> None:
     assert last["usage"]["total_tokens"] == 5
 
 
+def test_a_stream_tells_its_timings_once_at_its_end(client: httpx.Client) -> None:
+    for options in ({}, {"stream_options": {"include_usage": True}}):
+        *chunks, last = stream(client, "count 2", n=2, **options)
+        assert not any("timings" in chunk for chunk in chunks)
+        assert last["timings"]["predicted_n"] == 2
+
+
+def test_tools_may_be_chosen_freely_where_there_are_none(client: httpx.Client) -> None:
+    for tools in ([], None):
+        answer = ask(client, "count 2", tools=tools, tool_choice="auto")
+        assert answer["choices"][0]["message"]["content"] == "0 1 "
+
+
 @pytest.mark.parametrize("text", ["count 5", "think", "decline", "call"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_stream_put_together_is_the_plain_answer(client: httpx.Client, text: str, n: int) -> None:
@@ -134,9 +147,9 @@ def test_the_models_own_stream_parameter_does_not_count_and_others_do(client: ht
 
 
 def test_unknown_fields_reach_the_engine(client: httpx.Client) -> None:
-    answer = ask(client, "echo", cache_prompt=True, nested={"a": [1, None]})
+    answer = ask(client, "echo", id_slot=True, nested={"a": [1, None]})
     seen = json.loads(answer["choices"][0]["message"]["content"])
-    assert seen["$extra"] == {"cache_prompt": True, "nested": {"a": [1, None]}}
+    assert seen["$extra"] == {"id_slot": True, "nested": {"a": [1, None]}}
 
 
 def test_fields_that_ask_for_what_only_others_offer_are_refused(client: httpx.Client) -> None:

@@ -68,7 +68,12 @@ class Frame(Generic[AnswerT]):
         return is_first
 
     def chunk(self, choice: ChunkChoice | CompletionChoice, delta: Delta) -> bytes:
-        """The event of a stream that has one choice, of a delta."""
+        """The event of a stream that has one choice, of a delta.
+
+        Where no usage comes behind it, the timings stand on the one that ends the last choice.
+        """
+        if delta.timings is not None and choice.finish_reason is not None and not self._include_usage:
+            return data_line(to_json(self._answer([choice], UNSET, delta.timings)))
         if self._all_along and self._usage is not None:
             return data_line(to_json(self._answer([choice], self._usage, UNSET)))
         if self._around is None:

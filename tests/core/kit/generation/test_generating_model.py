@@ -90,9 +90,12 @@ async def test_the_model_s_own_limit_gives_way_where_the_context_ends(make: Make
         ({"regex": "["}, InvalidRequestError),
     ],
 )
-async def test_what_cannot_be_is_refused(make: Make, options: dict[str, Any], error: type[Exception]) -> None:
+@pytest.mark.parametrize("limit", [16, 0])
+async def test_what_cannot_be_is_refused(
+    make: Make, options: dict[str, Any], error: type[Exception], limit: int
+) -> None:
     with pytest.raises(error):
-        await collect(make().complete(completion("Say", **options)))
+        await collect(make().complete(completion("Say", max_tokens=limit, **options)))
 
 
 async def test_a_text_is_held_to_its_form(make: Make) -> None:

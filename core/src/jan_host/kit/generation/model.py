@@ -199,11 +199,11 @@ class GeneratingModel(LoadedModel, Generic[S]):
         echo: str | None = None,
     ) -> AsyncGenerator[Delta, None]:
         tells = echo is not None and top_logprobs is not None
+        samplers = await self._samplers(request, top_logprobs, asked)  # also says what is wrong with options
         if limit == 0 and not tells:
             for delta in nothing(len(prompt.ids), request.n or 1, echo or ""):
                 yield delta
             return
-        samplers = await self._samplers(request, top_logprobs, asked)
         job = Job(
             prompt,
             samplers,
