@@ -16,6 +16,7 @@ from jan_host.kit.generation.asking import (
 )
 from jan_host.kit.generation.choices import ChoicePlan, Chosen
 from jan_host.kit.generation.delivery import Event
+from jan_host.kit.generation.drafting import Drafter, RunCosts
 from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.logprobs import Reporter
 from jan_host.kit.generation.model import GeneratingModel
@@ -32,6 +33,7 @@ __all__ = [
     "Adjust",
     "ChoicePlan",
     "Chosen",
+    "Drafter",
     "Event",
     "GeneratingModel",
     "Job",
@@ -40,6 +42,7 @@ __all__ = [
     "NoEnd",
     "Prompt",
     "Reporter",
+    "RunCosts",
     "SamplingOptions",
     "Scheduler",
     "Sequence",

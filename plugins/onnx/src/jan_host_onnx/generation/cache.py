@@ -116,6 +116,15 @@ class CacheStore:
         values = [self._joined(index, pieces, capacity) for index in range(len(self._tensors))]
         return Cache(values, lengths, in_place=self.in_place)
 
+    def cut(self, cache: Cache, length: int) -> Cache:
+        """A cache of one row, with its first tokens alone; the same one where it is written in place."""
+        if cache.lengths == [length]:
+            return cache
+        if not self.in_place:
+            return self.gather([Piece(cache, 0, length)])
+        cache.lengths = [length]
+        return cache
+
     def _joined(self, index: int, pieces: Items[Piece], capacity: int) -> OrtValue:
         tensor = self._tensors[index]
         # What no token fills is masked, and must be a number all the same.

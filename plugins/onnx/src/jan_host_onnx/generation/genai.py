@@ -116,9 +116,10 @@ class GenaiStepper(Seats[Seat]):
 
     def step(self) -> list[Event]:
         """The next token of every generating sequence, then a piece of one prompt."""
-        generating = [seat for seat in self._seats if seat.sequence.is_generating]
-        reading = [seat for seat in self._seats if not seat.sequence.is_generating]
-        turns = [(seat, 1) for seat in generating]
+        # Behind a token that was chosen, others may follow for certain.
+        generating = [seat for seat in self._seats if seat.sequence.generated]
+        reading = [seat for seat in self._seats if not seat.sequence.generated]
+        turns = [(seat, seat.sequence.pending) for seat in generating]
         if reading:
             self._turn += 1
             seat = reading[self._turn % len(reading)]

@@ -35,6 +35,8 @@ class Habits:
     """Sequences of different lengths may be computed together."""
     pieces: bool
     """A prompt may be computed in pieces."""
+    tells_each: bool
+    """Scores are given behind several tokens of a run, not behind the last alone."""
 
 
 def find_habits(runner: Runner, stores: dict[bool, CacheStore], vocabulary: int, *, shares: bool) -> Habits:
@@ -50,13 +52,21 @@ def find_habits(runner: Runner, stores: dict[bool, CacheStore], vocabulary: int,
         EngineError: It does not even run for one sequence.
     """
     trial = _Trial(runner, stores[False], vocabulary)
-    expected = trial.alone()
-    if shares and _like(_tried(_Trial(runner, stores[True], vocabulary).together), expected):
-        return Habits(in_place=True, batches=True, pieces=_like(_tried(trial.in_pieces), expected[:1]))
+    before, expected = trial.alone()
+    in_place = False
+    if shares:
+        sharing = _Trial(runner, stores[True], vocabulary)
+        in_place = _like(_tried(sharing.together), expected)
+        trial = sharing if in_place else trial
+    batches = in_place or _like(_tried(trial.together), expected)
+    pieces = _tried(lambda: trial.in_pieces(2))
+    if pieces is None:
+        pieces = _tried(lambda: trial.in_pieces(1))
     return Habits(
-        in_place=False,
-        batches=_like(_tried(trial.together), expected),
-        pieces=_like(_tried(trial.in_pieces), expected[:1]),
+        in_place=in_place,
+        batches=batches,
+        pieces=pieces is not None and _like(pieces[-1:], expected[:1]),
+        tells_each=pieces is not None and _like(pieces, np.concatenate((before[:1], expected[:1]))),
     )
 
 
@@ -69,9 +79,14 @@ class _Trial:
         ids = np.random.default_rng(7).integers(0, vocabulary, _LONG + _SHORT).astype(np.int32)
         self._prompts = (ids[:_LONG], ids[_LONG:])
 
-    def alone(self) -> Scores:
-        """Each by itself: the prompt but for its last token, then that."""
-        return np.concatenate([self._last(prompt, self._begun(prompt)) for prompt in self._prompts])
+    def alone(self) -> tuple[Scores, Scores]:
+        """Each by itself: the scores behind the prompt but for its last token, and behind that."""
+        before, last = [], []
+        for prompt in self._prompts:
+            cache = self._store.empty(len(prompt))
+            before.append(self._runner.run(prompt[None, :-1], cache).copy())
+            last.append(self._runner.run(prompt[None, -1:], cache).copy())
+        return np.concatenate(before), np.concatenate(last)
 
     def together(self) -> Scores:
         """The prompts by themselves, then the last tokens of both in one run."""
@@ -80,20 +95,17 @@ class _Trial:
         last = np.array([[prompt[-1]] for prompt in self._prompts])
         return self._runner.run(last, cache)
 
-    def in_pieces(self) -> Scores:
-        """The longer one in pieces of several tokens."""
+    def in_pieces(self, scored: int) -> Scores:
+        """The longer one in pieces of several tokens; scores behind so many of the last ones."""
         prompt = self._prompts[0]
         cache = self._store.empty(len(prompt))
         self._runner.run(prompt[None, :3], cache)
-        return self._runner.run(prompt[None, 3:], cache)
+        return self._runner.run(prompt[None, 3:], cache, scored)
 
     def _begun(self, prompt: npt.NDArray[np.int32]) -> Cache:
         cache = self._store.empty(len(prompt))
         self._runner.run(prompt[None, :-1], cache)
         return cache
-
-    def _last(self, prompt: npt.NDArray[np.int32], cache: Cache) -> Scores:
-        return self._runner.run(prompt[None, -1:], cache)
 
 
 def _tried(way: Callable[[], Scores]) -> Scores | None:

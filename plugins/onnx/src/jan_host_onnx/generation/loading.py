@@ -111,6 +111,7 @@ def _stepper(
         pace=Pace(min(_MOST_TOKENS, settings.n_batch or _MOST_TOKENS), pieces=habits.pieces, steady=mixes),
         seats=parallel,
         shelf=Shelf(parallel * context),
+        drafts=_drafts(habits, place) and not mixes,
     )
 
 
@@ -120,6 +121,11 @@ def _habits(layout: Layout, runner: Runner, stores: dict[bool, CacheStore], voca
         return find_habits(runner, stores, vocabulary.size, shares=shares)
     except EngineError as error:
         raise ModelLoadError(f"{layout.graph_path.name} loads and does not run: {error}") from error
+
+
+def _drafts(habits: Habits, place: Place) -> bool:
+    """Whether tokens may be guessed: what was guessed wrong must be taken off the KV cache at little cost."""
+    return habits.pieces and habits.tells_each and (habits.in_place or place.device == "cpu")
 
 
 def _described(habits: Habits, mixes: bool) -> str:

@@ -42,6 +42,7 @@ class DecoderModel(GeneratingModel[Sampler]):
     """
 
     engine: ClassVar = "ONNX Runtime"
+    forces: ClassVar = True
 
     def __init__(self, opened: Opened, serving: Serving) -> None:
         self._tokens = opened.vocabulary

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from jan_host import Delta, JanHostError
 from jan_host.kit.batching import InterruptedRunError
-from jan_host.kit.generation import Event, Sequence
+from jan_host.kit.generation import Drafter, Event, RunCosts, Sequence
 
 from jan_host_onnx.generation.cache import Cache, CacheStore, Piece
 from jan_host_onnx.generation.grouping import Grouping
@@ -30,6 +32,7 @@ class Seat:
     """A sequence and the row of a cache that holds its tokens; no cache before its prompt is begun."""
 
     sequence: Sequence[Sampler]
+    drafter: Drafter
     cache: Cache | None = None
     row: int = 0
 
@@ -52,6 +55,7 @@ class DecoderStepper(Seats[Seat]):
         pace: How much of a prompt is computed at once.
         seats: Sequences at the same time.
         shelf: Keeps what ended sequences have computed.
+        drafts: Whether tokens may be guessed and computed together with the one before them.
     """
 
     def __init__(
@@ -64,13 +68,16 @@ class DecoderStepper(Seats[Seat]):
         pace: Pace,
         seats: int,
         shelf: Shelf,
+        drafts: bool,
     ) -> None:
-        super().__init__(Seat, seats, vocabulary)
+        super().__init__(self._seat, seats, vocabulary)
         self._runner = runner
         self._store = store
         self._grouping = grouping
         self._pace = pace
         self._shelf = shelf
+        self._drafts = drafts
+        self._costs = RunCosts()
         self._pieces_computed = 0
 
     def drop(self, sequence: Sequence[Sampler], *, failed: bool) -> None:
@@ -86,13 +93,13 @@ class DecoderStepper(Seats[Seat]):
 
     def step(self) -> list[Event]:
         """The next token of every generating sequence, then a piece of one prompt."""
-        generating = [seat for seat in self._seats if seat.sequence.is_generating]
+        generating = [seat for seat in self._seats if seat.sequence.generated]
         events = [
             event
             for group in self._grouping.groups(generating)
             for event in self._guarded(group, self._next_tokens)
         ]
-        reading = [seat for seat in self._seats if not seat.sequence.is_generating]
+        reading = [seat for seat in self._seats if not seat.sequence.generated]
         if reading:
             streams = len(generating)
             events += self._guarded([self._choose(reading)], lambda seats: self._read(seats[0], streams))
@@ -118,20 +125,57 @@ class DecoderStepper(Seats[Seat]):
             self.working_for = ()
 
     def _next_tokens(self, seats: list[Seat]) -> list[Event]:
-        cache = self._together(seats)
+        if len(seats) == 1 and self._pace.pieces:
+            return self._go_on(seats[0])
+        cache = self._together(seats, 1)
         ids = np.array([seat.sequence.chunk(1) for seat in seats])
         scores = self._runner.run(ids, cache)
         return self._advance(seats, scores, 1)
 
-    def _together(self, seats: list[Seat]) -> Cache:
-        """The cache whose rows are exactly these sequences, in order, with room for a token each."""
+    def _go_on(self, seat: Seat) -> list[Event]:
+        """One run of a sequence by itself: the tokens that are certain, and those that are guessed."""
+        sequence = seat.sequence
+        known = sequence.chunk(min(sequence.pending, self._pace.most))
+        draft = self._draft(seat)
+        cache = self._together([seat], len(known) + len(draft))
+        started = time.perf_counter()
+        scores = self._runner.run(np.concatenate((known, draft))[None], cache, 1 + len(draft))
+        seconds = time.perf_counter() - started
+        sequence.advance(len(known))
+        events = self._choose_along(seat, scores, draft)
+        if seat in self._seats:
+            started = time.perf_counter()
+            seat.cache = self._store.cut(cache, sequence.past)
+            self._costs.learn(len(known) + len(draft), seconds + time.perf_counter() - started)
+        return events
+
+    def _draft(self, seat: Seat) -> npt.NDArray[np.int32]:
+        """What may follow the last token of a sequence; nothing that would be more than it may have."""
+        sequence = seat.sequence
+        if not self._drafts or sequence.pending > 1:
+            return sequence.tokens[:0]
+        return seat.drafter.draft(sequence.tokens, sequence.limit - sequence.generated - 1)
+
+    def _choose_along(self, seat: Seat, scores: Scores, draft: npt.NDArray[np.int32]) -> list[Event]:
+        """Choose behind each token of a draft, as long as what was chosen is the next of them."""
+        sequence = seat.sequence
+        events: list[Event] = []
+        for row, guess in zip_longest(scores, draft.tolist()):
+            events += self._choose_next(seat, row)
+            if seat not in self._seats or sequence.pending != 1 or sequence.tokens[-1] != guess:
+                break
+            sequence.advance(1)
+        return events
+
+    def _together(self, seats: list[Seat], room: int) -> Cache:
+        """The cache whose rows are exactly these sequences, in order, with room for so many tokens each."""
         cache = seats[0].cache
         fits = cache is not None and cache.rows == len(seats)
         fits = fits and all(seat.cache is cache and seat.row == row for row, seat in enumerate(seats))
-        if cache is not None and fits and not (cache.in_place and cache.span >= cache.capacity):
+        if cache is not None and fits and not (cache.in_place and cache.span + room > cache.capacity):
             return cache
         pieces = [kept.piece(len(kept.tokens)) for seat in seats if (kept := seat.kept) is not None]
-        cache = self._store.gather(pieces)
+        cache = self._store.gather(pieces, room)
         for row, seat in enumerate(seats):
             seat.cache, seat.row = cache, row
         return cache
@@ -165,7 +209,7 @@ class DecoderStepper(Seats[Seat]):
         best, shared = self._shelf.best(sequence.tokens[:-1], running)
         if not self._pace.pieces and shared < sequence.pending - 1:
             best = None  # the rest of the prompt would be a piece
-        if best is None or shared < _WORTH_KEEPING:
+        if best is None or shared < _WORTH_KEEPING or sequence.is_fresh:
             return self._store.empty(min(sequence.pending, self._pace.most))
         sequence.past = shared
         return self._store.gather([best.piece(shared)], self._pace.most)
@@ -173,16 +217,23 @@ class DecoderStepper(Seats[Seat]):
     def _advance(self, seats: list[Seat], scores: Scores, size: int) -> list[Event]:
         events: list[Event] = []
         for seat, row in zip(seats, scores, strict=True):
-            sequence = seat.sequence
-            sequence.advance(size)
-            if sequence.pending:
-                continue
-            found = self._next(sequence, row)
-            if found is not None:
-                events.append((sequence.job, found))
-                if ends(found):
-                    self._leave(seat, keep=isinstance(found, Delta))
+            seat.sequence.advance(size)
+            events += self._choose_next(seat, row)
         return events
+
+    def _choose_next(self, seat: Seat, scores: Scores) -> list[Event]:
+        """What the next token makes known, if all before it is computed."""
+        if seat.sequence.pending:
+            return []
+        found = self._next(seat.sequence, scores)
+        if found is None:
+            return []
+        if ends(found):
+            self._leave(seat, keep=isinstance(found, Delta))
+        return [(seat.sequence.job, found)]
+
+    def _seat(self, sequence: Sequence[Sampler]) -> Seat:
+        return Seat(sequence, Drafter(self._costs))
 
     def _leave(self, seat: Seat, *, keep: bool) -> None:
         self._seats.remove(seat)
