@@ -49,3 +49,16 @@ async def test_what_must_be_written_is_read_as_calls(grammars: Grammars, family:
             if family not in UNCHECKED:
                 schema = CITY if name == "get_weather" else {"type": "object"}
                 jsonschema.validate(json.loads(arguments), schema)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("parameters", [{}, {"type": "object"}, {"$schema": "x", "type": "object"}, None])
+async def test_a_tool_that_names_no_arguments_gets_none(
+    grammars: Grammars, parameters: dict[str, str] | None
+) -> None:
+    tools = [{"type": "function", "function": {"name": "get_time", "parameters": parameters}}]
+    asked = await dialogue_of("none").ask(request(tool_choice="required", tools=tools))
+    assert asked.form is not None
+    (constraint,) = await grammars.constraints(asked.form, 1)
+
+    assert read(asked, write(constraint, 0, ""), table())[1][0] == ("get_time", "{}")

@@ -38,7 +38,8 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidRequestError: The schema is nested too deeply.
         """
-        text = json.dumps(checked_schema(schema, param), ensure_ascii=False, separators=(",", ":"))
+        checked = checked_schema(schema, param, exact=exact)
+        text = json.dumps(checked, ensure_ascii=False, separators=(",", ":"))
         return cls(kind="json_schema", text=text, param=param, exact=exact, spaced=spaced)
 
     @classmethod

@@ -5,19 +5,22 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from jan_host.contract.errors import InvalidRequestError
+from jan_host.kit.structure.rewording import OF_LISTS, OF_MANY, OF_ONE, reworded
 
 _DEEPEST: Final = 100
 """Levels of lists and objects; the compiler's own JSON reader gives up at 128."""
-_OF_MANY: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_OF_LISTS: Final = ("anyOf", "allOf", "oneOf", "prefixItems", "items")
-_OF_ONE: Final = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
 _SHARED: Final = ("$defs", "definitions")
 _ANNOTATIONS: Final = ("$schema", "x-guidance")
 """At the root, of no meaning for the text; the second one would change how the compiler works."""
 
 
-def checked_schema(schema: dict[str, Any], param: str) -> dict[str, Any]:
+def checked_schema(schema: dict[str, Any], param: str, *, exact: bool) -> dict[str, Any]:
     """The schema as it goes to the compiler.
+
+    Args:
+        schema: The schema.
+        param: The field of the request that it came from, for errors.
+        exact: See `reworded`.
 
     Raises:
         InvalidRequestError: It is nested too deeply.
@@ -32,7 +35,8 @@ def checked_schema(schema: dict[str, Any], param: str) -> dict[str, Any]:
             f"The schema is nested more than {_DEEPEST} levels deep. Make it flatter, with $defs and $ref.",
             param=param,
         )
-    return {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
+    plain = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
+    return reworded(plain, exact=exact)
 
 
 def blamed_part(schema: Any, complaint: str, complaint_about: Callable[[str], str | None]) -> str:
@@ -67,15 +71,15 @@ def _parts(schema: Any) -> Iterator[tuple[str, Any]]:
     """The schemas directly inside a schema, each with its way from there."""
     if not isinstance(schema, dict):
         return
-    for key in _OF_MANY:
+    for key in OF_MANY:
         if isinstance(schema.get(key), dict):
             for name, child in schema[key].items():
                 yield f"{key}/{_escaped(name)}", child
-    for key in _OF_LISTS:
+    for key in OF_LISTS:
         if isinstance(schema.get(key), list):
             for number, child in enumerate(schema[key]):
                 yield f"{key}/{number}", child
-    for key in _OF_ONE:
+    for key in OF_ONE:
         if isinstance(schema.get(key), dict):
             yield key, schema[key]
 

@@ -16,6 +16,8 @@ from jan_host.kit.tools.wanted import WantedTools
 
 _JSON: Final = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 """As Python's ``json.dumps`` writes it, which models saw most."""
+_TELLS_NOTHING: Final = frozenset({"type", "title", "description", "$schema", "$id"})
+"""What tools without arguments have beside it."""
 _MOST_CALLS: Final = 16
 """In one answer: a model that is held to calls may not know when to end."""
 _NAMED: Final = re.compile(r"<[^<>\s\[\]]+>")
@@ -113,11 +115,12 @@ class Writer:
 
     def _arguments(self, tool: ToolDict) -> str:
         function = tool["function"]
+        exact = bool(function.get("strict"))
         schema: dict[str, Any] = {"type": "object", **(function.get("parameters") or {})}
-        if "properties" in schema:
+        if "properties" in schema or not schema.keys() - _TELLS_NOTHING:
             schema.setdefault("additionalProperties", False)  # a weak model invents no end of them
-        checked = checked_schema(schema, "tools")
-        options = {**_JSON, "lenient": not function.get("strict")}
+        checked = checked_schema(schema, "tools", exact=exact)
+        options = {**_JSON, "lenient": not exact}
         return self.rule("%json " + json.dumps({**_as_object(checked), "x-guidance": options}))
 
 
