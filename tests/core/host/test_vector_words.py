@@ -19,7 +19,7 @@ def rerank(extra: dict[str, Any], **fields: Any) -> RerankRequest:
 def test_cut_to_what_the_model_reads(ask: Any) -> None:
     assert vectors_in_our_words(ask({"truncate_prompt_tokens": -1})).truncate is True
     assert vectors_in_our_words(ask({"truncate_prompt_tokens": -1}, truncate=False)).truncate is False
-    request = ask({"truncate_prompt_tokens": None, "normalize": True, "frobnicate": 1})
+    request = ask({"truncate_prompt_tokens": None, "normalize": True, "embd_normalize": 2})
     assert vectors_in_our_words(request) is request
 
 
@@ -28,6 +28,7 @@ def test_cut_to_what_the_model_reads(ask: Any) -> None:
     [
         (embedding, {"truncate_prompt_tokens": 10}),
         (embedding, {"normalize": False}),
+        (embedding, {"embd_normalize": -1}),
         (embedding, {"late_chunking": True}),
         (embedding, {"embed_dtype": "float16"}),
         (embedding, {"endianness": "big"}),

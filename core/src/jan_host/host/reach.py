@@ -15,6 +15,11 @@ from jan_host.contract.errors import UnsupportedError, ValidationError
 from jan_host.contract.options import GenerationOptions
 from jan_host.contract.unknown import Unknown
 
+
+def _at_least(number: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and value >= number
+
+
 BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "functions": (bool, "Send them as tools, which took their place."),
     "function_call": (
@@ -24,6 +29,7 @@ BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "modalities": (lambda value: value not in (None, [], ["text"]), "Ask for text."),
     "audio": (lambda value: value is not None, "Ask for text."),
     "web_search_options": (lambda value: value is not None, "Leave it out."),
+    "adaptive_target": (_at_least(0), "Leave it out, or send mirostat."),
     "allowed_token_ids": (bool, "Send a regex or a grammar."),
     "bad_words": (bool, "Send logit_bias with -100 for their tokens."),
     "chat_template": (
@@ -33,14 +39,22 @@ BEYOND: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "documents": (bool, "Write them into a message."),
     "echo": (bool, "Put the text of the last message in front of the answer yourself."),
     "logprob_token_ids": (bool, "Ask for top_logprobs."),
+    "min_keep": (_at_least(2), "Leave it out, or keep more with top_k, top_p and min_p."),
+    "n_indent": (_at_least(1), "Send a regex or a grammar."),
+    "post_sampling_probs": (bool, "Ask for logprobs, which tell what the model itself says."),
     "prompt_logprobs": (lambda value: value is not None, "Ask /v1/completions with echo and logprobs."),
+    "reasoning_budget_tokens": (
+        _at_least(0),
+        "Send reasoning_effort, or max_completion_tokens for all of the answer.",
+    ),
     "return_hidden_states": (bool, "Leave it out."),
     "return_token_ids": (bool, "Ask for logprobs: each token comes with its token_id."),
     "return_tokens_as_token_ids": (bool, "Ask for logprobs in chat: each token comes with its token_id."),
     "skip_special_tokens": (lambda value: value is False, "Leave it out."),
     "stop_regex": (bool, "Send stop."),
+    "t_max_predict_ms": (_at_least(1), "Send max_tokens, or end the request when it takes too long."),
     "thinking_token_budget": (
-        lambda value: isinstance(value, int) and value >= 0,
+        _at_least(0),
         "Send reasoning_effort, or max_completion_tokens for all of the answer.",
     ),
     "truncate_prompt_tokens": (lambda value: value is not None, "Send a shorter prompt."),

@@ -30,6 +30,7 @@ _CUT: Mapping[str, Asks] = {
 }
 BEYOND_EMBEDDING: Mapping[str, Asks] = {
     **_CUT,
+    "embd_normalize": (lambda value: value not in (None, 2), "Leave it out: vectors have length 1."),
     "normalize": (lambda value: value is False, "Leave it out."),
     "late_chunking": (bool, "Leave it out."),
     "embed_dtype": (lambda value: value not in (None, "float32"), "Leave it out, and round the numbers."),
