@@ -7,10 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 from jan_host import ContextLengthExceededError, Model, ModelLoadError, Source
+from jan_host.config import load_config
+from jan_host.host import JanHost
 from jan_host_llamacpp.engine import LlamaCpp
 from jan_host_llamacpp.settings import Settings
 
+from tests.plugins.llamacpp.hosting import write_chat
 from tests.plugins.llamacpp.talking import CAPITAL, chat, collect, completion, load
+from tests.plugins.llamacpp.writing import write_model
 
 
 async def test_progress_goes_from_nothing_to_all(smollm2: Path) -> None:
@@ -46,6 +50,18 @@ async def test_what_llama_cpp_refuses_is_told_in_its_words(smollm2: Path, tmp_pa
     (tmp_path / "model.gguf").write_bytes(damaged)
     with pytest.raises(ModelLoadError, match="xlama"):
         await load(tmp_path / "model.gguf")
+
+
+async def test_an_abort_of_llama_cpp_is_told_in_its_words(tmp_path: Path) -> None:
+    write_model(
+        write_chat(tmp_path) / "chat.gguf",
+        llama__attention__layer_norm_rms_epsilon=1,
+        llama__expert_count=2,
+        llama__expert_used_count=5,
+    )
+    async with JanHost(load_config(tmp_path, {})) as host:
+        with pytest.raises(ModelLoadError, match=r"SIGABRT .*n_expert_used_max <= hparams.n_expert"):
+            await host.start("chat")
 
 
 async def test_settings_reach_llama_cpp(smollm2: Path) -> None:

@@ -23,8 +23,12 @@ class LlamaCpp(Engine):
     formats = frozenset({"gguf"})
     runs_in = "worker"
     Settings = Settings
-    # OpenMP's waiting threads spin; where cores are shared, that cuts throughput to a third.
-    environment: ClassVar[dict[str, str]] = {"GOMP_SPINCOUNT": "1000"}
+    environment: ClassVar[dict[str, str]] = {
+        # OpenMP's waiting threads spin; where cores are shared, that cuts throughput to a third.
+        "GOMP_SPINCOUNT": "1000",
+        # A debugger's list of calls would take seconds, and push what failed out of the last words.
+        "GGML_NO_BACKTRACE": "1",
+    }
 
     def inspect(self, files: Sequence[Path]) -> Sequence[Model]:
         """The GGUF models among `files`; see `Engine.inspect`."""
