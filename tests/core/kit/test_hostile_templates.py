@@ -4,11 +4,13 @@ import asyncio
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
 from jan_host import InvalidRequestError, JanHostError, ModelError, ModelLoadError
 from jan_host.kit import ChatTemplate
+from jan_host.kit.budget import Budget, TemplateTimeError
 
 USER = [{"role": "user", "content": "Hi"}]
 GROWN = (
@@ -167,6 +169,15 @@ def test_time_is_bounded(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_recursion_ends(source: str) -> None:
     with pytest.raises((ModelError, InvalidRequestError)):
         ChatTemplate(source).render_now(USER)
+
+
+def test_time_in_which_the_template_had_no_core_does_not_count() -> None:
+    """On a busy machine a long conversation was taken for an endless template, and the model for broken."""
+    budget = Budget(0.05)
+    threading.Event().wait(0.1)  # as if others had had the cores
+    budget.tick()
+    with pytest.raises(TemplateTimeError, match=r"longer than 0.05 s"):
+        deque(iter(budget.tick, "never"), maxlen=0)
 
 
 async def test_the_event_loop_goes_on_meanwhile() -> None:
