@@ -73,6 +73,7 @@ def test_rerank_sorts_and_cuts(client: httpx.Client) -> None:
         {"index": 2, "relevance_score": 1.0, "document": {"text": "one sea"}},
     ]
     assert answer["model"] == MODEL
+    assert answer["id"].startswith("rerank-")
 
 
 def test_rerank_leaves_documents_out(client: httpx.Client) -> None:

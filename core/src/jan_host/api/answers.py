@@ -22,7 +22,12 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
 
 def heading(prefix: str, model: str) -> Heading:
     """A heading with a new id that begins with `prefix`."""
-    return Heading(id=f"{prefix}-{secrets.token_hex(12)}", created=int(time.time()), model=model)
+    return Heading(id=new_id(prefix), created=int(time.time()), model=model)
+
+
+def new_id(prefix: str) -> str:
+    """A new id of an answer, that begins with `prefix`."""
+    return f"{prefix}-{secrets.token_hex(12)}"
 
 
 def plain_id(model_id: str | None) -> str | None:

@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, UnsetType
 
-from jan_host.api.answers import model_name, plain_id
+from jan_host.api.answers import model_name, new_id, plain_id
 from jan_host.api.limits import check_inputs
 from jan_host.api.operation import operation
 from jan_host.api.replies import Json, JsonStruct
@@ -43,6 +43,7 @@ class RankedDocument(Open, kw_only=True):
 class RerankResponse(Open, kw_only=True):
     """The answer to ``POST /v1/rerank``: the most relevant document first."""
 
+    id: str
     object: Literal["list"] = "list"
     model: str
     results: list[RankedDocument]
@@ -102,6 +103,7 @@ def _documents(body: RerankBody) -> list[str | dict[str, str]]:
 def _rerank_response(result: RerankResult, request: RerankRequest, model: str) -> RerankResponse:
     order = sorted(range(len(result.scores)), key=lambda index: -result.scores[index])
     return RerankResponse(
+        id=new_id("rerank"),
         model=model,
         results=[
             RankedDocument(
