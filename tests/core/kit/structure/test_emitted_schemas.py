@@ -1,6 +1,7 @@
 """Schemas as pydantic and zod emit them: what is written under them is what they describe."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import jsonschema
@@ -72,6 +73,7 @@ async def test_strict_schemas_are_kept(grammars: Grammars, name: str) -> None:
 
 
 async def test_names_that_can_not_be_told_in_other_words_are_refused(grammars: Grammars) -> None:
+    more: dict[str, Any]
     for more in ({"properties": {"c": {}}}, {"patternProperties": {"^x": {}}}):
         schema = {"type": "object", "propertyNames": {"enum": ["a", "b"]}, **more}
         with pytest.raises(InvalidRequestError, match="propertyNames"):
@@ -89,3 +91,53 @@ async def test_a_pattern_that_looks_ahead_is_refused_where_all_must_hold_and_els
 
     assert whole
     assert all(len(each) <= 4 for each in json.loads(text))
+
+
+OPEN = {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}
+JOINED: dict[str, dict[str, Any]] = {
+    "z.intersection": {
+        "allOf": [OPEN, {"type": "object", "properties": {"b": {"type": "null"}}, "required": ["b"]}]
+    },
+    "a name without a schema": {**OPEN, "required": ["a", "b"]},
+    "a choice beside properties": {
+        **OPEN,
+        "anyOf": [{"properties": {"b": {"type": "null"}}, "required": ["b"]}],
+    },
+}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_what_a_schema_does_not_name_is_not_written(grammars: Grammars, exact: bool) -> None:
+    nested = {"type": "array", "items": {"anyOf": [OPEN, {"type": "null"}]}, "minItems": 1, "maxItems": 2}
+    for seed, constraint in enumerate(
+        await grammars.constraints(Form.of_schema(nested, param="schema", exact=exact), 8)
+    ):
+        text, whole = write(constraint, seed)
+        assert whole
+        assert all(each is None or each.keys() == {"a"} for each in json.loads(text))
+
+
+@pytest.mark.parametrize("name", JOINED)
+async def test_properties_that_stand_elsewhere_are_written(grammars: Grammars, name: str) -> None:
+    (constraint,) = await grammars.constraints(Form.of_schema(JOINED[name], param="schema"), 1)
+    for byte in b'{"a": true, "b": null':
+        assert byte in constraint.allowed().tolist()
+        constraint.accept(byte)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": ["a"]},
+        {"type": "object", "properties": {"a": {}}, "required": 5},
+        {"type": "object", "properties": {"a": {}}, "required": [{}, "a"]},
+        {"type": "object", "propertyNames": {"pattern": ["x"]}},
+        {"type": "object", "propertyNames": {"enum": [[], {}]}},
+        {"type": "object", "propertyNames": {"$ref": "#/$defs/x"}, "$defs": []},
+        {"format": [], "pattern": {}, "type": "string"},
+    ],
+)
+async def test_what_is_no_schema_breaks_nothing(grammars: Grammars, schema: dict[str, Any]) -> None:
+    for exact in (True, False):
+        with suppress(InvalidRequestError):
+            await grammars.constraints(Form.of_schema(schema, param="schema", exact=exact), 1)

@@ -22,11 +22,19 @@ _STANDARD_FORMATS: Final = frozenset(
 """Those of JSON Schema 2020-12, section 7.3. Any other is a note of the schema's author."""
 _LOOKS_AROUND: Final = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
 """Look-around and back references in a regular expression: no automaton has them."""
+_JOINED: Final = frozenset(
+    {"anyOf", "oneOf", "$ref", "additionalProperties", "patternProperties", "minProperties"}
+)
+"""What may add properties to those beside it, or ask for more of them."""
+_ALL_JOINED: Final = ("allOf", "not", "if", "dependentSchemas", "unevaluatedProperties")
 _NOTES: Final = frozenset({"type", "title", "description", "$comment", "default", "examples"})
 
 
 def reworded(schema: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     """A schema whose every part the compiler may take.
+
+    Objects get no properties but those that are named, unless the schema asks for others: what is written so
+    matches it, and weak models invent properties without end.
 
     Args:
         schema: The schema, no deeper than Python can walk.
@@ -39,6 +47,7 @@ class _Rewording:
     def __init__(self, whole: Mapping[str, Any], *, exact: bool) -> None:
         self._whole = whole
         self._exact = exact
+        self._closes = _stands_alone(whole)
 
     def part(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A part of the schema, and all parts in it."""
@@ -50,6 +59,8 @@ class _Rewording:
             del found["pattern"]
         if isinstance(found.get("propertyNames"), dict):
             self._say_names(found)
+        if self._closes and _names_all(found):
+            found["additionalProperties"] = False
         return found
 
     def _value(self, key: str, value: Any) -> Any:
@@ -79,7 +90,7 @@ class _Rewording:
             if not known.keys() <= set(texts):
                 return
             found["properties"] = {**dict.fromkeys(texts, rest), **known}
-        elif names.keys() - _NOTES == {"pattern"} and not known:
+        elif names.keys() - _NOTES == {"pattern"} and isinstance(names["pattern"], str) and not known:
             found["patternProperties"] = {names["pattern"]: rest}
         else:
             return
@@ -95,3 +106,26 @@ class _Rewording:
         shared = self._whole.get(place)
         found = shared.get(name) if isinstance(shared, dict) else None
         return found if isinstance(found, dict) else names
+
+
+def _stands_alone(schema: Any) -> bool:
+    """Whether no object of a schema is described by several parts of it together."""
+    if isinstance(schema, list):
+        return all(_stands_alone(each) for each in schema)
+    if not isinstance(schema, dict):
+        return True
+    if any(key in schema for key in _ALL_JOINED):
+        return False
+    if "properties" in schema and schema.keys() & {"anyOf", "oneOf", "$ref"}:
+        return False
+    return all(_stands_alone(each) for each in schema.values())
+
+
+def _names_all(schema: dict[str, Any]) -> bool:
+    """Whether an object's schema names some properties, and all that it asks for."""
+    properties, required = schema.get("properties"), schema.get("required", [])
+    if not properties or not isinstance(properties, dict) or not isinstance(required, list):
+        return False
+    return not schema.keys() & _JOINED and all(
+        name in properties for name in required if isinstance(name, str)
+    )
