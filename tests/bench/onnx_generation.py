@@ -4,7 +4,7 @@
 
 The loops are plain onnxruntime in this process, with as many threads as the engine's: one feeds the KV cache
 through NumPy arrays, the other binds it. They serve one prompt after the other, and take the best token of
-each step with NumPy. Every prompt is of the same words for all, and begins in a way of its own, so that the
+each step with NumPy. Every prompt is of the same tokens for all, and begins in a way of its own, so that the
 engine has nothing to take over from one to the next. The loops' threads spin while they wait, as by default:
 on a quiet machine that is quicker, beside other work it is slower (see the engine's sessions.py). With
 `--sleep` they wait as the engine's do.
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from jan_host import ChatMessage, ChatRequest
+from jan_host import CompletionRequest
 from jan_host.kit import usable_cores
 from jan_host_onnx.generation.model import DecoderModel
 from jan_host_onnx.tokenizer import TextTokenizer
@@ -31,9 +31,12 @@ from onnxruntime import OrtValue
 from tests.plugins.onnx.decoder.folders import VARIANTS, decoder_folder
 from tests.plugins.onnx.decoder.talking import load
 
-SYSTEM = "{} is the number of this talk. You are a helpful AI assistant who tells stories."
-QUESTION = "Tell me story number {}."
-PROMPT = f"system\n{SYSTEM}\nuser\n{QUESTION}\nassistant\n"
+PROMPT = (
+    "system\n{} is the number of this talk. You are a helpful AI assistant who tells stories.\n"
+    "user\nTell me story number {}.\nassistant\n"
+)
+PAUSE_SECONDS = 0.05
+"""Between two contenders: the loops' threads spin for 20 ms after a run, and would hold the next one up."""
 
 Contender = Callable[[int], Awaitable[float]]
 
@@ -120,12 +123,10 @@ class Engine:
 
     async def _ask(self, number: int) -> None:
         name = 100 * self._turn + number
-        messages = [
-            ChatMessage(role="system", content=SYSTEM.format(name)),
-            ChatMessage(role="user", content=QUESTION.format(name)),
-        ]
-        request = ChatRequest(messages=messages, temperature=0.0, max_tokens=self._tokens, ignore_eos=True)
-        async for _ in self._model.chat(request):
+        request = CompletionRequest(
+            prompt=PROMPT.format(name, name), temperature=0.0, max_tokens=self._tokens, ignore_eos=True
+        )
+        async for _ in self._model.complete(request):
             pass
 
 
@@ -159,6 +160,7 @@ async def _rates(
     order = list(contenders)
     for _ in range(given.rounds):
         for name in order:
+            await asyncio.sleep(PAUSE_SECONDS)
             rates[name].append(streams * given.tokens / await contenders[name](streams))
         order = [*order[1:], order[0]]
     return rates

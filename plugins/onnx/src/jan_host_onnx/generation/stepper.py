@@ -240,6 +240,6 @@ class DecoderStepper(Seats[Seat]):
         kept = seat.kept
         if not keep or kept is None or len(kept.tokens) < _WORTH_KEEPING:
             return
-        # A copy of its own, since the others of its cache go on.
-        cache = self._store.gather([kept.piece(len(kept.tokens))])
-        self._shelf.keep(Kept(kept.tokens.copy(), cache, 0))
+        if kept.cache.rows > 1:  # the others of its cache go on
+            kept = Kept(kept.tokens, self._store.gather([kept.piece(len(kept.tokens))]), 0)
+        self._shelf.keep(Kept(kept.tokens.copy(), kept.cache, kept.row))
