@@ -1,6 +1,7 @@
 """Loading: settings that are applied, failures that say why, memory that comes back."""
 
 import asyncio
+import math
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,18 @@ async def test_an_abort_of_llama_cpp_is_told_in_its_words(tmp_path: Path) -> Non
     async with JanHost(load_config(tmp_path, {})) as host:
         with pytest.raises(ModelLoadError, match=r"SIGABRT .*n_expert_used_max <= hparams.n_expert"):
             await host.start("chat")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rope__freq_base", math.nan), ("logit_scale", math.inf), ("attention__layer_norm_rms_epsilon", -1.0)],
+)
+async def test_numbers_that_no_model_has_are_refused_before_native_code(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    path = write_model(tmp_path / "m.gguf", **{f"llama__{name}": value})
+    with pytest.raises(ModelLoadError, match=f"llama.{name.replace('__', '.')} is {value:g}"):
+        await load(path)
 
 
 async def test_settings_reach_llama_cpp(smollm2: Path) -> None:

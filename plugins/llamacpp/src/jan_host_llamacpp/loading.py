@@ -21,6 +21,7 @@ from jan_host_llamacpp.header import Header
 from jan_host_llamacpp.kv import KvCache, StreamKv, UnifiedKv
 from jan_host_llamacpp.native import NativeContext, NativeModel
 from jan_host_llamacpp.params import context_length, context_params, model_params
+from jan_host_llamacpp.sanity import check_numbers
 from jan_host_llamacpp.settings import Settings
 from jan_host_llamacpp.sizing import check_cache_types, parallel_sequences, prefix_room
 from jan_host_llamacpp.vision.files import ProjectorFile
@@ -123,6 +124,7 @@ def _open(
 
     header = read_header(path)
     purpose = purpose_of(header, settings)
+    check_numbers(header)
     check_cache_types(settings, header)
     check_fit(adapters, header)
     model = NativeModel(path, model_params(settings), on_progress)
