@@ -1,8 +1,10 @@
 """What a step computes: the next tokens of all who generate, and of prompts what keeps those moving."""
 
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 from jan_host.kit.generation import Sequence
 
 from jan_host_llamacpp.adapters.asked import Scales
@@ -31,6 +33,7 @@ _MOST_TOLD = 32
 """Tokens of a step at most where the scores behind each are wanted: each takes a row of the vocabulary, and
 from 64 tokens on llama.cpp's flash attention on CPUs rounds in another way than for one (measured with
 SmolLM2: log probabilities differ by up to 0.36), so that a prompt would be told otherwise than an answer."""
+_NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
 @dataclass(slots=True)
@@ -40,8 +43,10 @@ class Part:
     slot: Slot
     sequence: Sequence[Sampler]
     size: int
+    draft: npt.NDArray[np.int32] = field(default_factory=lambda: _NOTHING)
+    """Tokens that are guessed to come next, to be computed along."""
     index: int = -1
-    """Where its last token stands in the batch."""
+    """Where its last token stands in the batch, before the draft."""
 
     @property
     def scales(self) -> Scales:
@@ -60,8 +65,10 @@ class Part:
 
     @property
     def outputs(self) -> int:
-        """Behind how many of its last tokens the scores are wanted."""
-        return self.size if self.sequence.tells_prompt and not self.sequence.generated else self.completes
+        """Behind how many of its last tokens the scores are wanted, those of the draft among them."""
+        if self.sequence.tells_prompt and not self.sequence.generated:
+            return self.size
+        return self.completes + len(self.draft)
 
 
 class Pace:

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as Items
+from itertools import zip_longest
 
+import numpy as np
 from jan_host import Delta, EngineError, JanHostError, TokenLogprob
-from jan_host.kit.generation import Event, Job, Sequence
+from jan_host.kit.generation import Event, Job, Sequence, is_last
 
 from jan_host_llamacpp.adapters.turns import Turns
 from jan_host_llamacpp.batch import Batch
+from jan_host_llamacpp.guessing import Guessing
 from jan_host_llamacpp.kv import KvCache
 from jan_host_llamacpp.native import NativeContext
 from jan_host_llamacpp.planning import Pace, Part, plan
@@ -39,6 +42,7 @@ class Stepper:
         self._vocab = vocab
         self._batch = Batch(context.batch_size)
         self._pace = Pace()
+        self._guessing = Guessing(kv, context.batch_size)
         self._turns: Turns[Part] = Turns(lambda part: part.scales)
         self.working_for: tuple[Job[Sampler], ...] = ()
         """The jobs that most of the batch that is being computed is for."""
@@ -72,13 +76,16 @@ class Stepper:
         parts = plan(self._slots, self._batch.capacity, self._pace, self._turns)
         if not parts:
             return []
+        self._guessing.add(parts)
         self._context.adapt(parts[0].scales)
         self.working_for = tuple({part.sequence.job for part in self._heaviest(parts)})
         started = time.perf_counter()
         reads_prompts = not all(part.generates for part in parts)
         events = self._compute(parts)
+        seconds = time.perf_counter() - started
+        self._guessing.learn(parts, seconds)
         if reads_prompts:
-            self._pace.learn(time.perf_counter() - started, sum(part.size for part in parts))
+            self._pace.learn(seconds, sum(part.size for part in parts))
         self.working_for = ()
         return events
 
@@ -118,7 +125,9 @@ class Stepper:
         self._batch.clear()
         for part in parts:
             tokens, position = part.sequence.chunk(part.size), next_position(part.sequence)
-            part.index = self._batch.add(part.slot.number, tokens, position, part.outputs)
+            tokens = np.concatenate((tokens, part.draft))
+            last = self._batch.add(part.slot.number, tokens, position, part.outputs)
+            part.index = last - len(part.draft)
         return self._context.decode(self._batch)
 
     def _show(self, parts: list[Part]) -> int:
@@ -139,6 +148,9 @@ class Stepper:
             middle = len(parts) // 2
             return self._compute(parts[:middle]) + self._compute(parts[middle:])
         part = parts[0]
+        if status == _NO_CELLS and len(part.draft):
+            part.draft = part.draft[:0]
+            return self._compute(parts)
         if status == _NO_CELLS and part.size > at_least(part.sequence, 1):
             part.size //= 2
             return self._compute(parts)
@@ -154,29 +166,41 @@ class Stepper:
             if sequence.tells_prompt and not sequence.generated:
                 self._tell(part)
             sequence.advance(part.size)
-            if sequence.pending:
-                continue
-            try:
-                delta = self._next(part)
-            except JanHostError as error:
-                events.append((sequence.job, error))
-                self._slots.release(part.slot)
-                continue
-            if delta is not None:
-                events.append((sequence.job, delta))
-                if delta.finish_reason is not None:
+            if not sequence.pending:
+                found = self._choose_along(part)
+                events += found
+                if found and is_last(found[-1][1]):
                     self._slots.release(part.slot)
         return events
 
-    def _next(self, part: Part) -> Delta | None:
-        """What the next token makes known."""
+    def _choose_along(self, part: Part) -> list[Event]:
+        """Choose the next token, and behind each of a draft's, as long as it is what was guessed."""
         sequence = part.sequence
+        events: list[Event] = []
+        for place, guess in zip_longest(range(1 + len(part.draft)), part.draft.tolist()):
+            item = self._next(sequence, part.index + place)
+            if item is not None:
+                events.append((sequence.job, item))
+                if is_last(item):
+                    break
+            if sequence.pending != 1 or sequence.tokens[-1] != guess:
+                break
+            sequence.advance(1)
+        if len(part.draft):
+            self._kv.trim(part.slot.number, sequence.past)
+        return events
+
+    def _next(self, sequence: Sequence[Sampler], index: int) -> Delta | JanHostError | None:
+        """What the next token makes known, by the scores of the batch's token `index`."""
         if sequence.generated == 0:
             sequence.begin()
         if not sequence.limit:
             return sequence.end("length")
-        chosen = sequence.sampler.sample(self._context, part.index, sequence.generated)
-        return sequence.take(chosen.token, self._vocab, chosen.logprob)
+        try:
+            chosen = sequence.sampler.sample(self._context, index, sequence.generated)
+            return sequence.take(chosen.token, self._vocab, chosen.logprob)
+        except JanHostError as error:
+            return error
 
     def _tell(self, part: Part) -> None:
         """Note the log probabilities of the prompt's tokens behind those of this step."""

@@ -15,7 +15,7 @@ from jan_host.kit.generation.asking import (
     token_limit,
 )
 from jan_host.kit.generation.choices import ChoicePlan, Chosen
-from jan_host.kit.generation.delivery import Event
+from jan_host.kit.generation.delivery import Event, is_last
 from jan_host.kit.generation.drafting import Drafter, RunCosts
 from jan_host.kit.generation.jobs import Job
 from jan_host.kit.generation.logprobs import Reporter
@@ -53,6 +53,7 @@ __all__ = [
     "answer",
     "check_ids",
     "common_prefix",
+    "is_last",
     "nothing",
     "off_loop",
     "prompt_ids",

@@ -47,7 +47,7 @@ class Delivery:
         self._last_step = now
         self._held += events
         is_late = next_step - self._handed_over > self._together
-        if is_late or not may_wait or any(_is_last(item) for _, item in events):
+        if is_late or not may_wait or any(is_last(item) for _, item in events):
             self.hand_over()
 
     def hand_over(self) -> None:
@@ -61,7 +61,8 @@ class Delivery:
             self._loop.call_soon_threadsafe(_post, events)
 
 
-def _is_last(item: Delta | JanHostError) -> bool:
+def is_last(item: Delta | JanHostError) -> bool:
+    """Whether nothing follows for its choice: its end, or an error."""
     return isinstance(item, JanHostError) or item.finish_reason is not None
 
 
