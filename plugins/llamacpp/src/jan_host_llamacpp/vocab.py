@@ -9,7 +9,7 @@ import llama_cpp.llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
 from jan_host import InvalidRequestError
-from jan_host.kit.generation import check_ids
+from jan_host.kit.generation import check_ids, check_text
 
 
 class Filling(NamedTuple):
@@ -85,7 +85,11 @@ class Vocab:
         Args:
             text: Any text; lone surrogates become ``?``.
             special: Add what the model wants around a prompt (BOS, EOS).
+
+        Raises:
+            InvalidRequestError: The text is too long.
         """
+        check_text(text)
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         buffer = (ctypes.c_int32 * room)()

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from jan_host import InvalidRequestError, ModelLoadError
 from jan_host.kit import Segment
-from jan_host.kit.generation import check_ids
+from jan_host.kit.generation import check_ids, check_text
 from tokenizers import Encoding, Tokenizer
 
 from jan_host_onnx.faults import no_panic
@@ -205,7 +205,12 @@ def _without_first_space(pre: Any) -> bool:
 
 
 def _sound(text: str) -> str:
-    """`text` without lone surrogates, which are not Unicode."""
+    """`text` without lone surrogates, which are not Unicode.
+
+    Raises:
+        InvalidRequestError: It is too long.
+    """
+    check_text(text)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """What an engine's model gets from its base: a small engine shows it, whose model wants to say one text."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -11,6 +11,7 @@ from jan_host import (
     ChatRequest,
     Chats,
     Completes,
+    CompletionRequest,
     ContextLengthExceededError,
     InvalidRequestError,
     StreamOptions,
@@ -18,6 +19,9 @@ from jan_host import (
     UnavailableError,
     UnsupportedError,
 )
+from jan_host.kit import Segment
+from jan_host.kit.generation import Prompt, check_text
+from jan_host.kit.generation.asking import MOST_CHARACTERS
 
 from tests.core.kit.generation.parrot import Parrot
 from tests.core.kit.tools.templates import CHATML, QWEN25
@@ -186,3 +190,29 @@ async def test_usage_is_told_all_along_on_demand(make: Make) -> None:
     assert len(counts) == len(answer.deltas)
     assert (counts[0], counts[-1]) == (0, 2 * (len("Bonjour.") + 1))
     assert counts == sorted(counts)
+
+
+async def test_a_text_that_is_far_too_long_is_refused_before_it_is_read(make: Make) -> None:
+    class Unread(Parrot):
+        def conversation_prompt(self, segments: Sequence[Segment]) -> Prompt:
+            raise AssertionError("it was read")
+
+        def completion_prompt(self, request: CompletionRequest) -> Prompt:
+            raise AssertionError("it was read")
+
+    model = Unread("Bonjour.", CHATML, context_length=100)
+    for asked in (model.chat(chat("a" * 2000)), model.complete(completion("a" * 2000))):
+        with pytest.raises(ContextLengthExceededError, match=r"is 100 tokens.* 2\d\d\d char.* 2\d\d tokens"):
+            await collect(asked)
+    await model.unload()
+
+
+async def test_a_text_that_may_fit_is_read(make: Make) -> None:
+    with pytest.raises(ContextLengthExceededError, match="requested 1502 tokens"):
+        await collect(make(context_length=100).complete(completion("a" * 1500, max_tokens=1)))
+
+
+def test_a_text_of_many_megabytes_is_not_turned_into_tokens() -> None:
+    check_text("a" * MOST_CHARACTERS)
+    with pytest.raises(InvalidRequestError, match=f"{MOST_CHARACTERS + 1} characters"):
+        check_text("a" * (MOST_CHARACTERS + 1))

@@ -9,6 +9,7 @@ from jan_host.kit.generation.adjusting import Adjust, LogitBias, NoEnd, adjustme
 from jan_host.kit.generation.answering import answer, nothing
 from jan_host.kit.generation.asking import (
     check_ids,
+    check_text,
     prompt_ids,
     refuse,
     refuse_best_of,
@@ -52,6 +53,7 @@ __all__ = [
     "adjustments",
     "answer",
     "check_ids",
+    "check_text",
     "common_prefix",
     "is_last",
     "nothing",

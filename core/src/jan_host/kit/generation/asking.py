@@ -1,10 +1,27 @@
 """Requests become prompts and limits: what every local engine checks before it computes."""
 
 from collections.abc import Iterable, Sequence
-from typing import Never
+from typing import Final, Never
 
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import ContextLengthExceededError, InvalidRequestError, UnsupportedError
+
+MOST_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of a text that is turned into tokens: about a million tokens. Of a text without gaps, tokenizers take a
+hundred times as many bytes."""
+
+
+def check_text(text: str) -> None:
+    """Refuse a text that would take too much memory to be turned into tokens.
+
+    Raises:
+        InvalidRequestError: Says how long it may be.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidRequestError(
+            f"The text has {len(text)} characters; {MOST_CHARACTERS} can be turned into tokens at once. Send"
+            " it in parts."
+        )
 
 
 def prompt_ids(prompt: Sequence[object], size: int) -> list[int]:
@@ -66,6 +83,29 @@ def token_limit(asked: int | None, default: int | None, prompt: int, context: in
         f"This model's maximum context length is {context} tokens. However, you requested"
         f" {prompt + wanted} tokens ({prompt} in the {where}, {wanted} in the completion). Please reduce"
         f" the length of the {where} or completion.",
+        param=where,
+    )
+
+
+def refuse_hopeless(size: int, longest: int, context: int, *, chat: bool) -> None:
+    """Refuse a text that can't fit, whatever its tokens are: they need not be known for that.
+
+    Args:
+        size: Of the text, in characters.
+        longest: The bytes of the longest token.
+        context: Tokens that prompt and answer may use together.
+        chat: Whether the text is a conversation, for the message.
+
+    Raises:
+        ContextLengthExceededError: It does not fit.
+    """
+    fewest = -(-size // longest)
+    if fewest < context:
+        return
+    where = "messages" if chat else "prompt"
+    raise ContextLengthExceededError(
+        f"This model's maximum context length is {context} tokens. However, you sent {size} characters in the"
+        f" {where}: {fewest} tokens at least. Please reduce the length of the {where}.",
         param=where,
     )
 

@@ -5,7 +5,8 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from collections.abc import Sequence as Items
 from contextlib import aclosing
-from typing import ClassVar, Generic, TypeVar
+from functools import cached_property
+from typing import ClassVar, Final, Generic, TypeVar
 
 from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
@@ -13,7 +14,7 @@ from jan_host.contract.engine import LoadedModel
 from jan_host.contract.generation import Delta
 from jan_host.contract.options import GenerationOptions
 from jan_host.kit.generation.answering import answer, nothing
-from jan_host.kit.generation.asking import refuse_best_of, token_limit
+from jan_host.kit.generation.asking import refuse_best_of, refuse_hopeless, token_limit
 from jan_host.kit.generation.choices import ChoicePlan
 from jan_host.kit.generation.holding import constraints_of
 from jan_host.kit.generation.jobs import Job, Terms
@@ -28,6 +29,9 @@ from jan_host.kit.template import ChatTemplate
 from jan_host.kit.tools import Asked, Dialogue
 
 S = TypeVar("S", bound=Observes)
+
+_FAR_TOO_LONG: Final = 16
+"""Characters for each token of the context: more than any text has but a strange one."""
 
 
 class GeneratingModel(LoadedModel, Generic[S]):
@@ -126,10 +130,13 @@ class GeneratingModel(LoadedModel, Generic[S]):
             asked: What the dialogue made of it.
         """
         size = sum(len(segment.text) for segment in asked.segments)
+        await self._refuse_hopeless(size, chat=True)
         return await off_loop(self.conversation_prompt, asked.segments, size)
 
     async def read_completion(self, request: CompletionRequest) -> Prompt:
         """The prompt of a text; see `read_chat`."""
+        if isinstance(request.prompt, str):
+            await self._refuse_hopeless(len(request.prompt), chat=False)
         return await off_loop(self.completion_prompt, request, len(request.prompt))
 
     def token_limit(self, request: ChatRequest | CompletionRequest, prompt: Prompt) -> int:
@@ -183,6 +190,21 @@ class GeneratingModel(LoadedModel, Generic[S]):
         await self._scheduler.close()
         await self._grammars.close()
         await self.free()
+
+    async def _refuse_hopeless(self, size: int, *, chat: bool) -> None:
+        """Refuse a text that is far too long before it takes time and memory to say how much so.
+
+        Raises:
+            ContextLengthExceededError: It can't fit.
+        """
+        if size > _FAR_TOO_LONG * self.context_length:
+            longest = await asyncio.to_thread(lambda: self._longest_token)
+            refuse_hopeless(size, longest, self.context_length, chat=chat)
+
+    @cached_property
+    def _longest_token(self) -> int:
+        """Bytes; it takes a while to find out."""
+        return max(len(self._vocabulary.spelled(token)) for token in range(self._vocabulary.size))
 
     async def _echo(self, request: CompletionRequest, prompt: Prompt) -> str:
         if isinstance(request.prompt, str):
