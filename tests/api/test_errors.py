@@ -157,6 +157,18 @@ def test_unknown_paths_and_methods(client: httpx.Client) -> None:
     assert "POST" in response.headers["allow"]
 
 
+def test_a_form_for_a_route_that_there_is_not(client: httpx.Client) -> None:
+    response = client.post("/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "whisper-1"})
+    assert response.status_code == 404
+    assert "/v1/audio/transcriptions" in error_of(response)["message"]
+
+
+def test_a_well_known_route_that_is_not_offered_names_the_one_that_is(client: httpx.Client) -> None:
+    response = client.post("/v1/responses", json={"model": MODEL, "input": "Hello"})
+    assert response.status_code == 404
+    assert "Use POST /v1/chat/completions." in error_of(response)["message"]
+
+
 def test_an_unknown_model(client: httpx.Client) -> None:
     response = post(client, chat("count 1") | {"model": "none"})
     assert (response.status_code, error_of(response)["code"]) == (404, "model_not_found")

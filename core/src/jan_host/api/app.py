@@ -83,7 +83,7 @@ def create_app(host: JanHost) -> JanApp:
         request_max_body_size=None,  # the door has read the body and held it against the limit
     )
     inner = Direct(app, partial(Litestar.__call__, app))
-    app.door = Door(config, keys, lambda: host.accepting, inner)
+    app.door = Door(config, keys, lambda: host.accepting, inner, inner.methods)
     return app
 
 

@@ -30,7 +30,8 @@ class Direct:
 
     def __init__(self, app: Litestar, router: ASGIApp) -> None:
         self._handlers = dict(_handlers(app))
-        self._methods = Methods(app)
+        self.methods = Methods(app)
+        """Which methods each path takes."""
         self._router = router
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -38,7 +39,7 @@ class Direct:
         found = self._handlers.get(scope["path"]) if scope["method"] == "POST" else None
         if found is not None:
             await self._generate(*found, scope, receive, send)
-        elif scope["method"] == "OPTIONS" and (methods := self._methods.of(scope)):
+        elif scope["method"] == "OPTIONS" and (methods := self.methods.of(scope)):
             # The router knows one of the handlers of a path alone.
             await answer_options(send, methods)
         else:

@@ -10,11 +10,13 @@ from litestar.types import HTTPScope, Message, Receive, Send
 
 from jan_host.api.auth import PUBLIC_PATHS, KeyCheck
 from jan_host.api.body import ClientGoneError, read_body, replay
-from jan_host.api.errors import as_jan_host_error, send_error, shutting_down
+from jan_host.api.errors import as_jan_host_error, nothing_at, send_error, shutting_down
 from jan_host.api.exchange import Exchange, Exchanges
+from jan_host.api.methods import Methods
 from jan_host.api.paths import rewritten
 from jan_host.api.security import SAFE_METHODS, Boundary, answer_preflight, is_preflight
 from jan_host.config import ServerConfig
+from jan_host.contract.errors import UnsupportedMediaTypeError
 
 CANCELLED_BY_ABSENCE = frozenset({"GET", "HEAD", "POST"})
 """Methods whose work ends with the client's connection. PUT, PATCH and DELETE change what the host
@@ -36,7 +38,12 @@ class Door:
     """
 
     def __init__(
-        self, config: ServerConfig, keys: Sequence[str], accepting: Callable[[], bool], inner: Inner
+        self,
+        config: ServerConfig,
+        keys: Sequence[str],
+        accepting: Callable[[], bool],
+        inner: Inner,
+        methods: Methods,
     ) -> None:
         self.exchanges = Exchanges(config.max_queue)
         self._config = config
@@ -44,6 +51,7 @@ class Door:
         self._keys = KeyCheck(keys)
         self._accepting = accepting
         self._inner = inner
+        self._methods = methods
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,7 +79,12 @@ class Door:
             self.exchanges.check_room()
         if scope["method"] not in SAFE_METHODS and not self._accepting():
             raise shutting_down()
-        body = await read_body(scope, receive, self._config)
+        try:
+            body = await read_body(scope, receive, self._config)
+        except UnsupportedMediaTypeError:
+            if not self._methods.of(scope):  # a form for a route that there is not, such as /v1/files
+                raise nothing_at(scope["path"]) from None
+            raise
         await self._route(scope, body, receive, send)
 
     async def _route(self, scope: HTTPScope, body: bytes, receive: Receive, send: Send) -> None:

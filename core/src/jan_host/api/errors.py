@@ -35,6 +35,9 @@ MAX_MESSAGE = 4000
 
 logger = logging.getLogger("jan_host.api")
 
+_INSTEAD = {"/responses": "POST /v1/chat/completions"}
+"""What does the work of well-known routes that are not offered."""
+
 FIELD_PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 """Where msgspec's message says which field is at fault."""
 
@@ -130,6 +133,15 @@ def invalid_field(error: msgspec.ValidationError) -> ValidationError:
     return ValidationError(f"{path}: {problem}.", param=path)
 
 
+def nothing_at(path: str) -> NotFoundError:
+    """What a request is told whose path no route answers."""
+    instead = _INSTEAD.get(path.removeprefix("/v1"))
+    hint = f" Use {instead}." if instead else ""
+    return NotFoundError(
+        f"There is nothing at {path}.{hint} GET /openapi.json lists all routes; /docs shows them."
+    )
+
+
 def missing_body() -> ValidationError:
     """What a request is told that has no body and needs one."""
     return ValidationError("The request needs a JSON object as its body.")
@@ -138,9 +150,7 @@ def missing_body() -> ValidationError:
 def _from_litestar(error: HTTPException, scope: Scope) -> JanHostError:
     path, method = scope["path"], scope.get("method", "")
     if isinstance(error, NotFoundException):
-        return NotFoundError(
-            f"There is nothing at {path}. GET /openapi.json lists all routes; /docs shows them."
-        )
+        return nothing_at(path)
     if isinstance(error, MethodNotAllowedException):
         allowed = _headers_of(error)["allow"]
         return MethodNotAllowedError(f"{path} does not take {method}. It takes: {allowed}.")
