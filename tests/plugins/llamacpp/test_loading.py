@@ -4,6 +4,7 @@ import asyncio
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,7 +73,8 @@ async def test_an_abort_of_llama_cpp_is_told_in_its_words(tmp_path: Path) -> Non
 async def test_numbers_that_no_model_has_are_refused_before_native_code(
     tmp_path: Path, name: str, value: float
 ) -> None:
-    path = write_model(tmp_path / "m.gguf", **{f"llama__{name}": value})
+    fields: dict[str, Any] = {f"llama__{name}": value}
+    path = write_model(tmp_path / "m.gguf", **fields)
     with pytest.raises(ModelLoadError, match=f"llama.{name.replace('__', '.')} is {value:g}"):
         await load(path)
 

@@ -88,4 +88,4 @@ WORDS: Mapping[str, Read] = {
     "repetition_penalty": _renamed("repeat_penalty"),
     "structured_outputs": lambda value, _: of_all(value, "structured_outputs"),
 }
-"""The words of llama.cpp's server, and those that it shares with others."""
+"""The words of other servers for local models."""
