@@ -40,6 +40,6 @@ class Guessing:
         part.draft = self._drafter.draft(sequence.tokens, most)
 
     def learn(self, parts: list[Part], seconds: float) -> None:
-        """The step of these parts took so long."""
-        if len(parts) == 1 and parts[0].generates:
+        """The step of these parts, of which none reads a prompt, took so long."""
+        if len(parts) == 1:
             self._costs.learn(parts[0].size + len(parts[0].draft), seconds)

@@ -83,9 +83,10 @@ class Stepper:
         reads_prompts = not all(part.generates for part in parts)
         events = self._compute(parts)
         seconds = time.perf_counter() - started
-        self._guessing.learn(parts, seconds)
         if reads_prompts:
             self._pace.learn(seconds, sum(part.size for part in parts))
+        else:
+            self._guessing.learn(parts, seconds)
         self.working_for = ()
         return events
 

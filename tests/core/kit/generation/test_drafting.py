@@ -74,15 +74,23 @@ def test_runs_that_cost_as_much_as_their_tokens_are_not_made() -> None:
     assert not any(drafted)
 
 
-def test_costs_are_those_of_the_last_runs() -> None:
-    costs = _costs(0.1)
-    assert [costs.of(size) for size in (1, 2, 6)] == pytest.approx([1, 1.1, 1.5])
+def test_costs_are_those_of_the_last_runs_of_each_size() -> None:
+    costs = _costs(0.5)
+    assert [costs.of(size) for size in (1, 2, 6)] == pytest.approx([1, 1.5, 3.5], rel=0.1)
     for _ in range(20):
-        costs.learn(5, 3 * 0.025)
-    assert costs.of(5) == pytest.approx(3, rel=0.02)
-    for _ in range(2000):
+        costs.learn(5, 4 * 0.025)
+    assert [costs.of(size) for size in (2, 5)] == pytest.approx([1.5, 4], rel=0.1)
+    for _ in range(20_000):
         costs.learn(1, 0.025)
     assert costs.of(5) < 1.5, "what held a run up once is forgotten"
+
+
+def test_sizes_that_were_never_run_are_tried() -> None:
+    costs = RunCosts()
+    costs.learn(1, 0.025)
+    costs.learn(2, 0.025 * 1.9)
+
+    assert 1.9 < costs.of(8) < 3
 
 
 def _costs(slope: float) -> RunCosts:
@@ -90,7 +98,8 @@ def _costs(slope: float) -> RunCosts:
     costs = RunCosts()
     for _ in range(50):
         costs.learn(1, 0.025)
-        costs.learn(4, 0.025 * (1 + 3 * slope))
+        for size in range(2, 9):
+            costs.learn(size, 0.025 * (1 + (size - 1) * slope))
     return costs
 
 
