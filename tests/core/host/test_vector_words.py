@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from jan_host import EmbeddingRequest, RerankRequest, UnsupportedError
-from jan_host.host.vector_words import vectors_in_our_words
+from jan_host.host.words import vectors_in_our_words
 
 
 def embedding(extra: dict[str, Any], **fields: Any) -> EmbeddingRequest:

@@ -14,7 +14,7 @@ from jan_host.contract.chat import (
 from jan_host.contract.completion import CompletionRequest, split_prompts
 from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
-from jan_host.host.spellings import in_our_words
+from jan_host.host.words import in_our_words
 
 
 def check_chat(request: ChatRequest, config: ServerConfig) -> None:

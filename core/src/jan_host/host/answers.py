@@ -27,8 +27,7 @@ from jan_host.host.images import Images
 from jan_host.host.launches import Launches
 from jan_host.host.prompts import AT_ONCE, complete_all, one_by_one
 from jan_host.host.reach import check_reach
-from jan_host.host.spellings import in_our_words
-from jan_host.host.vector_words import vectors_in_our_words
+from jan_host.host.words import in_our_words, vectors_in_our_words
 from jan_host.runtime import Launch, Runtime
 
 CapabilityT = TypeVar("CapabilityT")

@@ -75,8 +75,9 @@ def check_reach(request: GenerationOptions, engine: Engine) -> None:
     """
     if engine.runs_in == "host":
         return
-    for name, (asks, cure) in BEYOND.items():
-        if asks(request.extra.get(name)):
+    for name in request.extra.keys() & BEYOND.keys():
+        asks, cure = BEYOND[name]
+        if asks(request.extra[name]):
             raise UnsupportedError(f"Models on this machine can't do {name}. {cure}", param=name)
     for place, word, known in _words(request):
         if word not in known:

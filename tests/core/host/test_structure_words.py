@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from jan_host import ChatMessage, ChatRequest, CompletionRequest, InvalidRequestError
-from jan_host.host.spellings import in_our_words
+from jan_host.host.words import in_our_words
 from jan_host.kit.structure import Form, form_of
 
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}}

@@ -13,7 +13,7 @@ from jan_host.contract.chat import ChatRequest
 from jan_host.contract.completion import CompletionRequest
 from jan_host.contract.errors import ValidationError
 from jan_host.contract.options import GenerationOptions
-from jan_host.host.structures import KINDS, of_all, of_kind
+from jan_host.host.words.structures import KINDS, of_all, of_kind
 
 RequestT = TypeVar("RequestT", bound=GenerationOptions)
 Fields = dict[str, Any]
