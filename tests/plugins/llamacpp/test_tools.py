@@ -50,6 +50,14 @@ async def test_calls_that_must_come_match_their_schemas(model: LlamaCppModel, se
     assert answer.reason == "tool_calls"
 
 
+@pytest.mark.parametrize("limit", [1, 3, 6, 12, 24])
+async def test_what_is_cut_of_a_call_that_must_come_is_no_content(model: LlamaCppModel, limit: int) -> None:
+    answer = await collect(model.chat(ask(temperature=0.0, max_tokens=limit)))
+
+    assert (answer.text, answer.reason) == ("", "length")
+    assert all(name in SCHEMAS for name, _ in calls(answer))
+
+
 async def test_several_calls_may_come_and_each_matches(model: LlamaCppModel) -> None:
     answer = await collect(model.chat(ask(temperature=1.0, seed=1, max_tokens=150)))
 

@@ -167,6 +167,7 @@ def _reader(
     return Reading(
         format=manner.format,
         names=wanted.names,
+        must=wanted.must,
         most=wanted.most,
         tags=manner.tags,
         inside=inside,

@@ -82,6 +82,8 @@ class Reading:
     format: Format
     names: Sequence[str] = ()
     """The tools that may be called; without any, calls are content."""
+    must: bool = False
+    """Whether the answer is held to calls: then what is none is the beginning of one, and no content."""
     most: int | None = None
     """How many calls there may be."""
     tags: Sequence[Tags] = ()
@@ -115,6 +117,7 @@ class AnswerReader:
         self._feed = Feed()
         self._sink = Sink(
             reading.names,
+            speaks=not reading.must,
             most=reading.most,
             stops=reading.stops,
             shown=reading.shown_stops,

@@ -69,6 +69,7 @@ class Sink:
 
     Args:
         names: The tools that may be called.
+        speaks: Whether there is content at all; else what is no call is left out.
         most: How many calls there may be; ``None`` for any number.
         stops: Stop strings; they are looked for in the content alone, and do not reach over a call.
         shown: Those of them that the content ends with, instead of before them.
@@ -79,6 +80,7 @@ class Sink:
         self,
         names: Sequence[str] = (),
         *,
+        speaks: bool = True,
         most: int | None = None,
         stops: Sequence[str] = (),
         shown: Collection[str] = (),
@@ -90,6 +92,7 @@ class Sink:
         self.ended = False
         """Whether a stop string came, or something behind the last wanted call: the rest is left out."""
         self.is_reasoning = False
+        self._speaks = speaks
         self._most = most
         self._new_id = new_id
         self._ids: set[str] = set()
@@ -108,7 +111,7 @@ class Sink:
         """Text of the answer."""
         if self._has_all and text.strip():
             self.ended = True
-        if self.ended or self._has_all:
+        if self.ended or self._has_all or not self._speaks:
             return
         self._said.text += self._stops.push_text(self._content.push(text))
         self.ended = self._stops.stopped is not None
