@@ -13,6 +13,7 @@ from jan_host.host import JanHost
 from jan_host.runtime.footprints import WORKER_BYTES
 
 from tests.plugins.llamacpp.hosting import write_chat
+from tests.processes import children_with
 
 SECONDS = 240
 
@@ -25,7 +26,7 @@ CASES: list[dict[str, Any]] = [
 
 def workers() -> set[psutil.Process]:
     """This process's workers."""
-    return {child for child in psutil.Process().children() if "jan_host.runtime.worker" in child.cmdline()}
+    return set(children_with("jan_host.runtime.worker"))
 
 
 @pytest.mark.parametrize("settings", CASES, ids=lambda each: str(each["ctx_len"]))
