@@ -1,12 +1,13 @@
 """Sessions: providers, threads, optimised graphs on disk, and graphs that can't be loaded."""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 from jan_host import EmbeddingRequest, Embeds, EngineError, ModelLoadError
 from jan_host_onnx.providers import choose_providers
-from jan_host_onnx.sessions import open_session, session_options
+from jan_host_onnx.sessions import BRIEFLY, LONGER, open_session, session_options
 from jan_host_onnx.settings import OnnxSettings, PlacedSettings
 
 from tests.plugins.onnx.encoders.folders import load, write_small
@@ -47,6 +48,14 @@ def test_threads_follow_the_setting() -> None:
     assert session_options(OnnxSettings(cpu_threads="auto")).intra_op_num_threads >= 1
     assert session_options(OnnxSettings(cpu_threads=3), callers=2).intra_op_num_threads == 2, "with both"
     assert session_options(OnnxSettings(cpu_threads=1), callers=2).intra_op_num_threads == 1
+
+
+def test_threads_spin_before_they_sleep_and_not_for_ever() -> None:
+    def spins(options: Any) -> str:
+        return str(options.get_session_config_entry("session.intra_op.spin_duration_us"))
+
+    assert spins(session_options(OnnxSettings())) == str(BRIEFLY)
+    assert spins(session_options(OnnxSettings(), spins=LONGER)) == str(LONGER)
 
 
 def test_an_optimised_graph_is_kept_and_used_again(tmp_path: Path) -> None:

@@ -22,11 +22,14 @@ _LEVELS: Final = {
     "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
 _ERRORS_ONLY: Final = 3
-_SPIN_MICROSECONDS: Final = 20
+BRIEFLY: Final = 20
+"""Microseconds for which threads that wait spin before they sleep: for graphs that are good neighbours."""
+LONGER: Final = 200
+"""For graphs of which each run must be over before the next can begin."""
 
 
 def open_session(
-    path: Path, settings: OnnxSettings, callers: int = 1, probe: Probe | None = None
+    path: Path, settings: OnnxSettings, callers: int = 1, probe: Probe | None = None, *, spins: int = BRIEFLY
 ) -> onnxruntime.InferenceSession:
     """A session for the graph at `path`.
 
@@ -36,6 +39,7 @@ def open_session(
         callers: How many threads will run it at the same time.
         probe: On a CPU, large matrices may become 8 bits where this gives nearly the same with them; ``None``
             if they may not.
+        spins: Microseconds for which a thread spins that waits for others, before it sleeps.
 
     Raises:
         ModelLoadError: ONNX Runtime can't load it; says why.
@@ -43,7 +47,7 @@ def open_session(
     providers = choose_providers(onnxruntime.get_available_providers(), settings.providers, settings.device)
     while True:
         try:
-            return _open(path, settings, providers, callers, probe)
+            return _open(path, settings, providers, session_options(settings, callers, spins), probe)
         except Exception as error:  # ONNX Runtime has a class for each kind, all beside each other
             if len(providers) == 1 or settings.providers is not None:
                 raise load_error(path, error) from error
@@ -51,8 +55,10 @@ def open_session(
             providers = providers[1:]
 
 
-def session_options(settings: OnnxSettings, callers: int = 1) -> onnxruntime.SessionOptions:
-    """Threads and optimisation as the settings and the machine say; `callers` as of `open_session`."""
+def session_options(
+    settings: OnnxSettings, callers: int = 1, spins: int = BRIEFLY
+) -> onnxruntime.SessionOptions:
+    """Threads and optimisation as the settings and the machine say; the others as of `open_session`."""
     options = onnxruntime.SessionOptions()
     # ONNX Runtime counts one caller, who computes too; the others do so as well.
     options.intra_op_num_threads = max(1, thread_count(settings) - callers + 1)
@@ -61,9 +67,11 @@ def session_options(settings: OnnxSettings, callers: int = 1) -> onnxruntime.Ses
     options.graph_optimization_level = _LEVELS[settings.graph_optimization]
     # Threads that spin while they wait take the cores from other models of this machine, and threads that
     # sleep wake late. Those that spin for a moment do neither. Measured on two cores (`onnx_threads` of the
-    # benches; ms asleep / 20 us / spinning): a decoder's step alone 29.4 / 26.2 / 25.9, beside other work
-    # 39.3 / 42.5 / 57.5; MiniLM over 64 tokens alone 17.2 / 15.7 / 15.3, and 21.0 / 21.4 / 30.8.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
+    # benches; ms asleep / 20 us / 200 us / spinning): a decoder's step alone 30.8 / 26.5 / 25.8 / 25.5, beside
+    # other work 39.7 / 40.2 / 52.0 / 55.1; MiniLM over 64 tokens alone 18.2 / 13.2 / 11.7 / 14.1, beside other
+    # work 20.2 / 22.3 / 30.8 / 33.6. A lone stream of a decoder has 1.03 x the tokens of a plain loop with 200
+    # us, and 0.95 x with 20.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(spins))
     return options
 
 
@@ -73,9 +81,12 @@ def thread_count(settings: OnnxSettings) -> int:
 
 
 def _open(
-    path: Path, settings: OnnxSettings, providers: list[Provider], callers: int, probe: Probe | None
+    path: Path,
+    settings: OnnxSettings,
+    providers: list[Provider],
+    options: onnxruntime.SessionOptions,
+    probe: Probe | None,
 ) -> onnxruntime.InferenceSession:
-    options = session_options(settings, callers)
     cache = settings.cache_folder if isinstance(settings, PlacedSettings) else None
     if [name for name, _ in providers] != [CPU] or settings.graph_optimization == "none":
         return onnxruntime.InferenceSession(str(path), options, providers=providers)

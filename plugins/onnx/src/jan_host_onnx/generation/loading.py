@@ -22,7 +22,7 @@ from jan_host_onnx.generation.stepper import DecoderStepper
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.layouts import Layout, check_tokenizer
 from jan_host_onnx.limits import context_length, parallel_sequences
-from jan_host_onnx.sessions import open_session
+from jan_host_onnx.sessions import LONGER, open_session
 from jan_host_onnx.settings import OnnxSettings
 from jan_host_onnx.tokenizer import TextTokenizer
 
@@ -61,7 +61,7 @@ def _open(layout: Layout, settings: OnnxSettings, progress: Progress) -> Opened:
     tokenizer = TextTokenizer(check_tokenizer(layout))
     template = read_template(layout, tokenizer, settings.prompt_template)
     progress(0.1)
-    session = open_session(layout.graph_path, settings)
+    session = open_session(layout.graph_path, settings, spins=LONGER)
     progress(0.9)
     signature = read_signature(session, layout.graph_path.name)
     vocabulary = Vocabulary(
