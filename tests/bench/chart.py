@@ -49,7 +49,7 @@ def draw(results: Sequence[Results], file: Path) -> None:
     axes.invert_yaxis()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(f"{OURS} next to its peers, same model, threads, slots and context", loc="left")
+    figure.suptitle(f"{OURS} next to its peers, with the same model, threads, slots and context")
     axes.set_xlabel("times as good as the peer (more tokens/s, or fewer seconds)")
     figure.savefig(file, dpi=160)
 
