@@ -66,11 +66,11 @@ def session_options(
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = _LEVELS[settings.graph_optimization]
     # Threads that spin while they wait take the cores from other models of this machine, and threads that
-    # sleep wake late. Those that spin for a moment do neither. Measured on two cores (`onnx_threads` of the
-    # benches; ms asleep / 20 us / 200 us / spinning): a decoder's step alone 30.8 / 26.5 / 25.8 / 25.5,
-    # beside other work 39.7 / 40.2 / 52.0 / 55.1; MiniLM over 64 tokens alone 18.2 / 13.2 / 11.7 / 14.1,
-    # beside other work 20.2 / 22.3 / 30.8 / 33.6. A lone stream of a decoder has 1.03 x the tokens of a plain loop
-    # with 200 us, and 0.95 x with 20.
+    # sleep wake late. Those that spin for a moment do neither. Measured on two cores by `onnx_threads` of the
+    # benches; ms asleep / 20 us / 200 us / spinning:
+    #   a decoder's step alone 30.8 / 26.5 / 25.8 / 25.5, beside other work 39.7 / 40.2 / 52.0 / 55.1;
+    #   MiniLM, 64 tokens, alone 18.2 / 13.2 / 11.7 / 14.1, beside other work 20.2 / 22.3 / 30.8 / 33.6.
+    # A lone stream of a decoder has 1.03 x the tokens of a plain loop with 200 us, and 0.95 x with 20.
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(spins))
     return options
 
