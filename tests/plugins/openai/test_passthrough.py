@@ -235,3 +235,19 @@ def test_words_that_are_not_known_here(front: Server, far: Upstream, choice: Any
     sent = far.last.body
     assert (sent["messages"], sent["tool_choice"], sent["top_k"]) == (messages, choice, 0)
     assert "max_tokens" not in sent
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"structured_outputs": {"structural_tag": "{}"}},
+        {"structured_outputs": {"json": {}, "regex": "x"}},
+        {"guided_json": "a name that this server gave a schema"},
+        {"n_predict": "many"},
+    ],
+)
+def test_words_of_other_servers_that_mean_something_else_there(
+    front: Server, far: Upstream, extra: dict[str, Any]
+) -> None:
+    post(front, "chat/completions", {"messages": [{"role": "user", "content": "x"}], **extra})
+    assert far.last.body.items() >= extra.items()

@@ -1,5 +1,7 @@
 """Caps and combinations that a request's types can't express: checked before any work begins."""
 
+from typing import TypeVar
+
 import msgspec
 
 from jan_host.config import ServerConfig
@@ -16,6 +18,8 @@ from jan_host.contract.errors import InvalidRequestError, UnsupportedError
 from jan_host.contract.options import GenerationOptions
 from jan_host.host.words import in_our_words
 
+RequestT = TypeVar("RequestT", bound=GenerationOptions)
+
 
 def check_chat(request: ChatRequest, config: ServerConfig) -> None:
     """Hold a chat request against the operator's limits.
@@ -23,7 +27,7 @@ def check_chat(request: ChatRequest, config: ServerConfig) -> None:
     Raises:
         InvalidRequestError: It asks for too much, or for things that don't go together.
     """
-    request = in_our_words(request)
+    request = _understood(request)
     _check_options(request, config)
     if request.top_logprobs and not request.logprobs:
         raise InvalidRequestError("top_logprobs needs logprobs: true.", param="top_logprobs")
@@ -37,7 +41,7 @@ def check_completion(request: CompletionRequest, config: ServerConfig) -> None:
     Raises:
         InvalidRequestError: As `check_chat`.
     """
-    request = in_our_words(request)
+    request = _understood(request)
     _check_options(request, config)
     _check_format(request.response_format, config)
     choices = len(split_prompts(request.prompt, "prompt")) * (request.n or 1)
@@ -64,6 +68,17 @@ def check_inputs(count: int, config: ServerConfig, param: str) -> None:
             " several requests.",
             param=param,
         )
+
+
+def _understood(request: RequestT) -> RequestT:
+    """The request with what it says in words of others, whose size counts too.
+
+    What can't be understood may be for a remote model, whose own server knows it.
+    """
+    try:
+        return in_our_words(request)
+    except InvalidRequestError:
+        return request
 
 
 def _check_options(request: GenerationOptions, config: ServerConfig) -> None:
