@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import numpy as np
 from jan_host import JanHostError, ModelBrokenError, ModelLoadError, Progress
-from jan_host.kit.generation import Event, Sequence
+from jan_host.kit.generation import Event, Sequence, is_last
 
 from jan_host_onnx.documents import read_object, whole_number
 from jan_host_onnx.faults import load_error, run_error
 from jan_host_onnx.generation.model import Opened
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.sampling import Sampler
-from jan_host_onnx.generation.seats import Seats, ends
+from jan_host_onnx.generation.seats import Seats
 from jan_host_onnx.generation.speech import read_ends, read_template
 from jan_host_onnx.generation.vocabulary import Vocabulary
 from jan_host_onnx.layouts import Layout, check_tokenizer
@@ -151,7 +151,7 @@ class GenaiStepper(Seats[Seat]):
         found = self._next(sequence, scores)
         if found is None:
             return []
-        if ends(found):
+        if is_last(found):
             self.drop(sequence, failed=isinstance(found, JanHostError))
         return [(sequence.job, found)]
 

@@ -64,8 +64,3 @@ class Seats(Generic[Seat]):
         except Exception:
             logger.exception("no token could be chosen")
             return EngineError("No token could be chosen. Send the request with fewer options of sampling.")
-
-
-def ends(found: Delta | JanHostError) -> bool:
-    """Whether that is the last that is known of a sequence."""
-    return isinstance(found, JanHostError) or found.finish_reason is not None

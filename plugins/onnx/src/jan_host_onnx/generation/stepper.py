@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from jan_host import Delta, JanHostError
 from jan_host.kit.batching import InterruptedRunError
-from jan_host.kit.generation import Drafter, Event, RunCosts, Sequence
+from jan_host.kit.generation import Drafter, Event, RunCosts, Sequence, is_last
 
 from jan_host_onnx.generation.cache import Cache, CacheStore, Piece
 from jan_host_onnx.generation.grouping import Grouping
 from jan_host_onnx.generation.pace import Pace
 from jan_host_onnx.generation.runner import Runner, Scores
 from jan_host_onnx.generation.sampling import Sampler
-from jan_host_onnx.generation.seats import Seats, ends
+from jan_host_onnx.generation.seats import Seats
 from jan_host_onnx.generation.shelf import Kept, Shelf
 from jan_host_onnx.generation.vocabulary import Vocabulary
 
@@ -228,7 +228,7 @@ class DecoderStepper(Seats[Seat]):
         found = self._next(seat.sequence, scores)
         if found is None:
             return []
-        if ends(found):
+        if is_last(found):
             self._leave(seat, keep=isinstance(found, Delta))
         return [(seat.sequence.job, found)]
 
